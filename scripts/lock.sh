@@ -1,0 +1,8 @@
+#!/bin/sh
+# Compiles the hashed requirements files, the lock, from pyproject.toml; no index address gets into them.
+set -eu
+cd "$(dirname "$0")/.."
+uv=$(command -v uv || echo .cache/uv-venv/bin/uv)
+compile() { "$uv" pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$@"; }
+compile pyproject.toml --extra embedded -o requirements.txt
+compile pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt

@@ -1,0 +1,46 @@
+"""Every error of the house, grouped by what the caller must do about it. The docstring is the default message."""
+
+
+class WamcpError(Exception):
+    """Something went wrong in WAMCP."""
+
+    status_code = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class Rejected(WamcpError):
+    """The request cannot be answered as it stands."""
+
+    status_code = 400
+
+
+class NotVisible(Rejected):
+    """There is no such thing visible to this caller."""
+
+    status_code = 404
+
+
+class BadCursor(Rejected):
+    """The cursor does not belong to this query; call again without a cursor."""
+
+
+class NotAuthorized(Rejected):
+    """A valid key is needed."""
+
+    status_code = 401
+
+
+class Overloaded(WamcpError):
+    """The receipt queue is full or the database does not answer; the sender must try again."""
+
+    status_code = 503
+
+
+class Misconfigured(WamcpError):
+    """A setting is missing or refused; the message says which one and what to set."""
+
+
+class CannotStart(WamcpError):
+    """A part of the runtime could not be started; the message says why and what to do."""

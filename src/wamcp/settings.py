@@ -1,0 +1,261 @@
+"""Every environment variable once, aliases included; docs/configuration.md is checked against this list."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from wamcp.errors import Misconfigured
+
+PLACEHOLDERS = {"dev-verify-token", "admin123", "change-me", "changeme", "minioadmin", "secret", "password"}
+_SENTENCES = {
+    "WHATSAPP_VERIFY_TOKEN": "set WHATSAPP_VERIFY_TOKEN to a random word of your own, and the same in Meta's dashboard",
+    "ADMIN_API_KEY": "set ADMIN_API_KEY to a long random value, e.g. the output of: openssl rand -hex 32",
+    "WHATSAPP_APP_SECRET": "set WHATSAPP_APP_SECRET to the app secret from Meta's App Dashboard > Settings > Basic",
+}
+
+
+def setting(default: Any, *names: str, text: str, secret: bool = False) -> Any:
+    """A field read from ``names`` (the first is canonical and wins); ``NAME_FILE`` is read when ``secret``."""
+    return Field(default=default, description=text, json_schema_extra={"env": list(names), "secret": secret})
+
+
+class Settings(BaseModel):
+    """What WAMCP was told by its environment. Build it with :func:`load`."""
+
+    model_config = ConfigDict(frozen=True, validate_default=False)
+
+    env: Literal["production", "development"] = setting(
+        "production",
+        "WAMCP_ENV",
+        text="`production` refuses placeholders and unsafe switches; `development` allows them.",
+    )
+    # Meta
+    verify_token: SecretStr | None = setting(
+        None,
+        "WHATSAPP_VERIFY_TOKEN",
+        "WHATSAPP_WEBHOOK_VERIFY_TOKEN",
+        "WHATSAPP_VERIFY",
+        text="The word that Meta repeats when it verifies the callback URL.",
+        secret=True,
+    )
+    access_token: SecretStr | None = setting(
+        None,
+        "WHATSAPP_ACCESS_TOKEN",
+        "WHATSAPP_API_TOKEN",
+        "WHATSAPP_API_KEY",
+        "WHATSAPP_TOKEN",
+        text="The token for Meta's Graph API (sending, media).",
+        secret=True,
+    )
+    app_secret: SecretStr | None = setting(
+        None,
+        "WHATSAPP_APP_SECRET",
+        "WHATSAPP_SECRET",
+        "APP_SECRET",
+        text="The app secret that signs every webhook; several, comma separated, while rotating.",
+        secret=True,
+    )
+    verify_webhook_signature: bool = setting(
+        True,
+        "VERIFY_WEBHOOK_SIGNATURE",
+        "VERIFY_WEBHOOK",
+        "VERIFY_SIGNATURE",
+        text="Check `X-Hub-Signature-256` on every webhook. `false` is refused in production.",
+    )
+    phone_number_id: str | None = setting(
+        None, "WHATSAPP_PHONE_NUMBER_ID", "PHONE_NUMBER_ID", text="Meta's id of the number to send from."
+    )
+    waba_id: str | None = setting(
+        None,
+        "WHATSAPP_WABA_ID",
+        "WHATSAPP_BUSINESS_ACCOUNT_ID",
+        "WABA_ID",
+        text="Meta's id of the WhatsApp Business Account.",
+    )
+    api_version: str = setting("v25.0", "WHATSAPP_API_VERSION", text="Version of Meta's Graph API.")
+    base_url: str = setting(
+        "https://graph.facebook.com", "WHATSAPP_BASE_URL", text="Address of Meta's Graph API, or of a simulator."
+    )
+    # Debug echo
+    debug_echo_mode: bool = setting(
+        False, "DEBUG_ECHO_MODE", text="Answer incoming messages with `Received: ...`. Refused in production."
+    )
+    debug_echo_allowlist: str = setting(
+        "", "DEBUG_ECHO_ALLOWLIST_E164", text="Who may be echoed, comma separated. Empty means nobody."
+    )
+    debug_echo_rate_limit_seconds: int = setting(
+        60, "DEBUG_ECHO_RATE_LIMIT_SECONDS", text="Seconds between two echoes to one person."
+    )
+    debug_echo_group_fallback: bool = setting(False, "DEBUG_ECHO_GROUP_FALLBACK", text="Echo in groups too.")
+    # Core services
+    database_url: SecretStr | None = setting(
+        None, "DATABASE_URL", text="Postgres 16 or newer, as the owner of the tables.", secret=True
+    )
+    database_direct_url: SecretStr | None = setting(
+        None,
+        "DATABASE_DIRECT_URL",
+        text="The same database past any transaction pooler (LISTEN, locks, migrations). Default: `DATABASE_URL`.",
+        secret=True,
+    )
+    database_reader_url: SecretStr | None = setting(
+        None,
+        "DATABASE_READER_URL",
+        text="The login that can only read. Default: derived from `DATABASE_URL`, created by `wamcp migrate`.",
+        secret=True,
+    )
+    database_audit_url: SecretStr | None = setting(
+        None,
+        "DATABASE_AUDIT_URL",
+        text="The login that can only insert audit rows. Default: derived likewise.",
+        secret=True,
+    )
+    redis_url: SecretStr | None = setting(None, "REDIS_URL", text="Redis or Valkey, the doorbell of jobs.", secret=True)
+    minio_endpoint: str | None = setting(None, "MINIO_ENDPOINT", text="An S3 server, host:port or URL.")
+    minio_access_key: SecretStr | None = setting(None, "MINIO_ACCESS_KEY", text="Its access key.", secret=True)
+    minio_secret_key: SecretStr | None = setting(None, "MINIO_SECRET_KEY", text="Its secret key.", secret=True)
+    minio_bucket: str = setting("wamcp", "MINIO_BUCKET", "MINIO_BUCKET_DOCUMENTS", text="The bucket for media.")
+    max_document_bytes: int = setting(
+        10_000_000, "MAX_DOCUMENT_BYTES", text="Larger documents are kept but not read by the machine (bytes)."
+    )
+    admin_api_key: SecretStr | None = setting(
+        None, "ADMIN_API_KEY", text="The key of the admin API (`X-Admin-Api-Key`).", secret=True
+    )
+    # Addresses
+    public_base_url: str | None = setting(
+        None, "PUBLIC_BASE_URL", text="How the internet reaches WAMCP, e.g. `https://wamcp.example.com`."
+    )
+    host: str = setting("127.0.0.1", "WAMCP_HOST", text="Address of the full port.")
+    port: int = setting(8000, "WAMCP_PORT", text="The full port: webhook, admin API, `/mcp`.")
+    public_host: str = setting("127.0.0.1", "WAMCP_PUBLIC_HOST", text="Address of the public port.")
+    public_port: int | None = setting(
+        None, "WAMCP_PUBLIC_PORT", text="A second port for tunnels and proxies: only the webhook and `/healthz`."
+    )
+    public_paths: str = setting(
+        "", "WAMCP_PUBLIC_PATHS", text="More paths for the public port, comma separated; only `/mcp` is allowed."
+    )
+    # Search
+    substring_index: bool = setting(
+        False,
+        "WAMCP_SUBSTRING_INDEX",
+        text="Keep a trigram index, so that searching inside words covers every message (costs disk and writes).",
+    )
+    # Running
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "WAMCP_LOG_LEVEL", text="How much is logged.")
+    runtime_file: str | None = setting(
+        None, "WAMCP_RUNTIME_FILE", text="Where `runtime.json` is (the stdio bridge reads it). `wamcp up` sets it."
+    )
+    pg_bin: str | None = setting(
+        None, "WAMCP_PG_BIN", text="Directory with another Postgres's programs for `wamcp up` (default: the wheel's)."
+    )
+    run_as: str | None = setting(
+        None, "WAMCP_RUN_AS", text="The user that Postgres runs as when `wamcp up` is started by root (default: nobody)."
+    )
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with https:// (or http://)")
+        return value.rstrip("/") if value else value
+
+    def require(self, name: str) -> str:
+        """The value of the secret field ``name``, or :class:`Misconfigured` naming the variable to set."""
+        value = getattr(self, name)
+        if value is None:
+            variable = env_names(name)[0]
+            raise Misconfigured(f"{variable} is not set: {_SENTENCES.get(variable, f'set {variable}')}.")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    def app_secrets(self) -> tuple[bytes, ...]:
+        """The webhook secrets that are accepted, in bytes; empty when there is none."""
+        if self.app_secret is None:
+            return ()
+        return tuple(part.strip().encode() for part in self.app_secret.get_secret_value().split(",") if part.strip())
+
+    def direct_url(self) -> str:
+        """The database address for LISTEN, session locks, the door and migrations."""
+        return self.require("database_direct_url") if self.database_direct_url else self.require("database_url")
+
+
+def env_names(field: str) -> list[str]:
+    """The variables of a settings field, canonical first."""
+    extra = Settings.model_fields[field].json_schema_extra
+    names: list[str] = extra["env"] if isinstance(extra, dict) else []  # type: ignore[assignment]
+    return names
+
+
+def is_secret(field: str) -> bool:
+    """Whether a settings field may also be given as ``NAME_FILE``."""
+    extra = Settings.model_fields[field].json_schema_extra
+    return bool(isinstance(extra, dict) and extra["secret"])
+
+
+def _read(field: str, environ: Mapping[str, str]) -> str | None:
+    for name in env_names(field):
+        if environ.get(name, "").strip():
+            return environ[name].strip()
+        path = environ.get(f"{name}_FILE", "").strip() if is_secret(field) else ""
+        if path:
+            try:
+                return Path(path).read_text().strip()
+            except OSError as error:
+                raise Misconfigured(f"{name}_FILE points to {path}, which cannot be read: {error.strerror}.") from error
+    return None
+
+
+def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None) -> Settings:
+    """Settings from ``environ`` (default: the process's), with ``dotenv`` below it when that file exists.
+
+    Empty values count as unset. Raises :class:`Misconfigured` naming the variable and what it allows.
+    """
+    merged: dict[str, str] = {}
+    if dotenv is not None and dotenv.is_file():
+        merged.update({key: value for key, value in dotenv_values(dotenv).items() if value is not None})
+    merged.update(os.environ if environ is None else environ)
+    values = {field: found for field in Settings.model_fields if (found := _read(field, merged)) is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = env_names(str(first["loc"][0]))[0]
+        raise Misconfigured(f"{name} is not valid: {first['msg']}.") from None
+
+
+def refusals(settings: Settings) -> list[str]:
+    """What production refuses about these settings, one sentence each; empty in development."""
+    if settings.env != "production":
+        return []
+    found = []
+    for field in ("verify_token", "admin_api_key", "app_secret"):
+        variable = env_names(field)[0]
+        value = getattr(settings, field)
+        if value is None or not value.get_secret_value():
+            found.append(f"{variable} is missing: {_SENTENCES[variable]}.")
+        elif value.get_secret_value().lower() in PLACEHOLDERS:
+            found.append(f"{variable} is still a placeholder: {_SENTENCES[variable]}.")
+    if not settings.verify_webhook_signature:
+        found.append("VERIFY_WEBHOOK_SIGNATURE=false is refused in production: remove it, or set WAMCP_ENV=development.")
+    if settings.debug_echo_mode:
+        found.append("DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development.")
+    return found
+
+
+def require_safe(settings: Settings) -> None:
+    """Raises :class:`Misconfigured` with every refusal when production settings are unsafe."""
+    if found := refusals(settings):
+        raise Misconfigured("\n".join(found))
+
+
+def generate_app_secret(dotenv: Path, settings: Settings) -> Settings:
+    """In development, a missing app secret is generated into ``dotenv``; returns the settings that hold it."""
+    if settings.env != "development" or settings.app_secret is not None or not dotenv.is_file():
+        return settings
+    secret = secrets.token_hex(16)
+    lines = [line for line in dotenv.read_text().splitlines() if line.strip() != "WHATSAPP_APP_SECRET="]
+    dotenv.write_text("\n".join([*lines, f"WHATSAPP_APP_SECRET={secret}"]) + "\n")
+    return settings.model_copy(update={"app_secret": SecretStr(secret)})

@@ -1,0 +1,85 @@
+"""The glossary as code: one word, one meaning (docs/glossary.md says each in a sentence)."""
+
+from enum import StrEnum
+from typing import NewType
+
+PhoneNumberId = NewType("PhoneNumberId", str)
+"""Meta's id of one of our numbers, as it stands in webhooks and URLs. Opaque."""
+
+WamId = NewType("WamId", str)
+"""Meta's id of a message. Opaque base64; unique only together with our number."""
+
+
+class Direction(StrEnum):
+    """Which way a message went, seen from the business."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Source(StrEnum):
+    """Through which door a message came to be known."""
+
+    WEBHOOK = "webhook"
+    ECHO = "echo"
+
+
+class AliasKind(StrEnum):
+    """The identifiers by which Meta names a participant."""
+
+    BSUID = "bsuid"
+    PARENT_BSUID = "parent_bsuid"
+    WA_ID = "wa_id"
+
+
+class DeliveryStatus(StrEnum):
+    """The states of an outbound message, in the order in which one overrides another."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+STATUS_RANK: dict[str, int] = {status.value: rank for rank, status in enumerate(DeliveryStatus, start=1)}
+"""The highest rank seen is the state that is shown; a status not listed here ranks 0."""
+
+
+class ParkedKind(StrEnum):
+    """Why something was kept without being understood."""
+
+    MALFORMED = "malformed"
+    UNMODELLED = "unmodelled"
+    FAILED = "failed"
+    KILLED = "killed"
+
+
+class Actor(StrEnum):
+    """Who asked, in the audit log."""
+
+    ADMIN_API = "admin_api"
+    MCP = "mcp"
+
+
+class TokenKind(StrEnum):
+    """What a token opens: Claude's door, or the admin API."""
+
+    MCP = "mcp"
+    ADMIN = "admin"
+
+
+def message_ref(row_id: int) -> str:
+    """The short id of a message as people and Claude see it, e.g. ``m48210``."""
+    return f"m{row_id}"
+
+
+def conversation_ref(row_id: int) -> str:
+    """The short id of a conversation as people and Claude see it, e.g. ``c123``."""
+    return f"c{row_id}"
+
+
+def participant_ref(row_id: int) -> str:
+    """The short id of a participant as people and Claude see it, e.g. ``p7``."""
+    return f"p{row_id}"
