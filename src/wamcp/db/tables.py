@@ -1,0 +1,264 @@
+"""The whole schema on one page, for people and for Alembic's comparison; the migrations are what makes it."""
+
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
+
+metadata = MetaData()
+
+_moment = TIMESTAMP(timezone=True)
+_now = text("now()")
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(), primary_key=True)
+
+
+# Receipt: what came, what waits, what was learned in which order.
+
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    _id(),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("received_at", _moment, nullable=False, server_default=_now),
+    Column("body", LargeBinary, nullable=False),
+)
+
+webhook_queue = Table(
+    "webhook_queue",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", Integer, nullable=False),
+    Column("queued_at", _moment, nullable=False, server_default=_now),
+)
+
+applied = Table(
+    "applied",
+    metadata,
+    Column("seq", BigInteger, Identity(), primary_key=True),
+    Column("event_id", BigInteger, nullable=False, unique=True),
+)
+
+started = Table(
+    "started",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("attempts", SmallInteger, nullable=False),
+)
+
+parked = Table(
+    "parked",
+    metadata,
+    _id(),
+    Column("event_id", BigInteger, nullable=False),
+    Column("item", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fragment", LargeBinary),
+    Column("parked_at", _moment, nullable=False, server_default=_now),
+    UniqueConstraint("event_id", "item"),
+)
+
+# People and threads.
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("phone_number_id", Text, nullable=False, unique=True),
+    Column("display_phone_number", Text),
+    Column("waba_id", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("first_seen_at", _moment, nullable=False, server_default=_now),
+)
+
+participants = Table(
+    "participants",
+    metadata,
+    _id(),
+    Column("name", Text),
+    Column("name_at", _moment),
+    Column("username", Text),
+    Column("username_at", _moment),
+    Column("created_at", _moment, nullable=False, server_default=_now),
+)
+
+participant_aliases = Table(
+    "participant_aliases",
+    metadata,
+    Column("scope", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("participant_id", BigInteger, ForeignKey("participants.id"), nullable=False, index=True),
+    PrimaryKeyConstraint("scope", "kind", "value"),
+)
+
+participant_names = Table(
+    "participant_names",
+    metadata,
+    Column("participant_id", BigInteger, ForeignKey("participants.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("first_seen_at", _moment, nullable=False),
+    PrimaryKeyConstraint("participant_id", "kind", "value"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    Column("number_id", Integer, ForeignKey("numbers.id"), nullable=False),
+    Column("participant_id", BigInteger, ForeignKey("participants.id"), index=True),
+    Column("group_id", Text),
+    Column("message_count", Integer, nullable=False, server_default="0"),
+    Column("last_message_at", _moment),
+    Column("last_inbound_at", _moment),
+    Column("last_outbound_at", _moment),
+    UniqueConstraint("number_id", "participant_id"),
+    UniqueConstraint("number_id", "group_id"),
+    CheckConstraint("(participant_id IS NULL) <> (group_id IS NULL)", name="conversations_one_partner"),
+)
+Index("conversations_recent", conversations.c.last_message_at.desc().nulls_last(), conversations.c.id.desc())
+Index(
+    "conversations_number_recent",
+    conversations.c.number_id,
+    conversations.c.last_message_at.desc().nulls_last(),
+    conversations.c.id.desc(),
+)
+
+# Messages and what became of them.
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    Column("number_id", Integer, nullable=False),
+    Column("wamid", Text, nullable=False),
+    Column("conversation_id", BigInteger, nullable=False),
+    Column("sender_id", BigInteger),
+    Column("event_id", BigInteger, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("sent_at", _moment, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("ghost", Boolean, nullable=False, server_default=text("false")),
+    Column("reply_to", Text),
+    Column("text", Text, nullable=False),
+    Column("search_text", Text),
+    Column("fragment", JSON),
+    Column("tsv", TSVECTOR, Computed("wa_tsv(coalesce(search_text, text))", persisted=True)),
+    UniqueConstraint("number_id", "wamid"),
+    postgresql_with={"fillfactor": 90},
+)
+Index("messages_conversation", messages.c.conversation_id, messages.c.sent_at.desc(), messages.c.id.desc())
+Index("messages_number", messages.c.number_id, messages.c.sent_at.desc(), messages.c.id.desc())
+Index(
+    "messages_words",
+    messages.c.number_id,
+    messages.c.conversation_id,
+    messages.c.day,
+    messages.c.tsv,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+)
+
+daily_counts = Table(
+    "daily_counts",
+    metadata,
+    Column("number_id", Integer, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("inbound", Integer, nullable=False),
+    Column("outbound", Integer, nullable=False),
+    PrimaryKeyConstraint("number_id", "day"),
+)
+
+statuses = Table(
+    "statuses",
+    metadata,
+    Column("number_id", Integer, nullable=False),
+    Column("wamid", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("participant", Text, nullable=False, server_default=""),
+    Column("at", _moment, nullable=False),
+    Column("recipient_id", BigInteger),
+    Column("event_id", BigInteger, nullable=False),
+    Column("errors", JSON),
+    Column("pricing", JSON),
+    PrimaryKeyConstraint("number_id", "wamid", "status", "participant", "at"),
+)
+
+message_state = Table(
+    "message_state",
+    metadata,
+    Column("number_id", Integer, nullable=False),
+    Column("wamid", Text, nullable=False),
+    Column("rank", SmallInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    PrimaryKeyConstraint("number_id", "wamid"),
+    postgresql_with={"fillfactor": 90},
+)
+
+# Who may ask, and who asked.
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    Column("kind", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("numbers", ARRAY(Text)),
+    Column("since", _moment),
+    Column("documents", Boolean, nullable=False),
+    Column("media", Boolean, nullable=False),
+    Column("phones", Boolean, nullable=False),
+    Column("created_at", _moment, nullable=False, server_default=_now),
+    Column("expires_at", _moment),
+    Column("revoked_at", _moment),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _id(),
+    Column("at", _moment, nullable=False, server_default=text("clock_timestamp()")),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("token_id", BigInteger),
+    Column("token_label", Text),
+    Column("request_id", Text),
+    Column("client", Text),
+    Column("transport", Text),
+    Column("address", Text),
+    Column("parameters", JSONB, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("error", Text),
+    Column("refs", ARRAY(Text)),
+    Column("characters", Integer),
+    Column("duration_ms", Integer),
+)
+Index("audit_log_at", audit_log.c.at)
