@@ -145,7 +145,9 @@ class Settings(BaseModel):
         text="Keep a trigram index, so that searching inside words covers every message (costs disk and writes).",
     )
     # Running
-    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "WAMCP_LOG_LEVEL", text="How much is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "WAMCP_LOG_LEVEL", text="How much is logged."
+    )
     runtime_file: str | None = setting(
         None, "WAMCP_RUNTIME_FILE", text="Where `runtime.json` is (the stdio bridge reads it). `wamcp up` sets it."
     )
@@ -153,7 +155,9 @@ class Settings(BaseModel):
         None, "WAMCP_PG_BIN", text="Directory with another Postgres's programs for `wamcp up` (default: the wheel's)."
     )
     run_as: str | None = setting(
-        None, "WAMCP_RUN_AS", text="The user that Postgres runs as when `wamcp up` is started by root (default: nobody)."
+        None,
+        "WAMCP_RUN_AS",
+        text="The user that Postgres runs as when `wamcp up` is started by root (default: nobody).",
     )
 
     @field_validator("public_base_url")
@@ -239,7 +243,9 @@ def refusals(settings: Settings) -> list[str]:
         elif value.get_secret_value().lower() in PLACEHOLDERS:
             found.append(f"{variable} is still a placeholder: {_SENTENCES[variable]}.")
     if not settings.verify_webhook_signature:
-        found.append("VERIFY_WEBHOOK_SIGNATURE=false is refused in production: remove it, or set WAMCP_ENV=development.")
+        found.append(
+            "VERIFY_WEBHOOK_SIGNATURE=false is refused in production: remove it, or set WAMCP_ENV=development."
+        )
     if settings.debug_echo_mode:
         found.append("DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development.")
     return found
