@@ -103,7 +103,7 @@ def _live(runtime: _Runtime, commands: Commands, signals: Signals) -> None:
 
 
 def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _Runtime:
-    given = _given(environ)
+    given = taken_from(environ)
     chosen = settings.load(given)
     log.configure(chosen.log_level)
     _say_what_is_ignored(environ)
@@ -128,7 +128,7 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
         password=secrets.redis_password,
         account=account,
     )
-    env = _environment(environ, given) | {
+    env = environment(environ) | {
         "WHATSAPP_VERIFY_TOKEN": secrets.verify_token,
         "WHATSAPP_APP_SECRET": secrets.app_secret,
         "ADMIN_API_KEY": secrets.admin_api_key,
@@ -280,7 +280,7 @@ def _with_given(secrets: state.Secrets, chosen: settings.Settings) -> state.Secr
     return secrets
 
 
-def _given(environ: Mapping[str, str]) -> dict[str, str]:
+def taken_from(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of the settings that are passed on; paths of secret files made absolute, since we move."""
     names = [name for field in _PASSED_ON for name in settings.env_names(field)]
     files = {
@@ -289,8 +289,8 @@ def _given(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: environ[name] for name in names if environ.get(name)} | files
 
 
-def _environment(environ: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    ours = {name for field in settings.Settings.model_fields for name in settings.env_names(field)}
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    ours = {"WAMCP_TOKEN", *(name for field in settings.Settings.model_fields for name in settings.env_names(field))}
     env = {
         name: value
         for name, value in environ.items()
@@ -298,7 +298,7 @@ def _environment(environ: Mapping[str, str], given: Mapping[str, str]) -> dict[s
     }
     if paths := env.get("PYTHONPATH"):
         env["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep))
-    return env | dict(given)
+    return env | taken_from(environ)
 
 
 def _say_what_is_ignored(environ: Mapping[str, str]) -> None:

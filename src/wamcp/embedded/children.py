@@ -17,6 +17,7 @@ from wamcp.embedded.process import Launch, spawn
 _FIRST_DELAY, _LONGEST_DELAY, _PASSING_DELAY = 0.1, 5.0, 0.05
 _STABLE_SECONDS = 10.0
 _KILL_SECONDS = 5.0
+_TELL_AGAIN_SECONDS = 1.0
 
 _log = log.get(__name__)
 
@@ -51,6 +52,7 @@ class Family:
 
     def __init__(self) -> None:
         self.changed: Callable[[], None] = lambda: None
+        self._is_told = True
         self._kept: dict[str, _Kept] = {}
         self._guard = _start_guard()
 
@@ -59,6 +61,7 @@ class Family:
         kept = _Kept(child)
         self._kept[child.name] = kept
         self._start(kept)
+        self.changed()
 
     def is_alive(self, name: str) -> bool:
         """Whether the child runs now."""
@@ -78,7 +81,10 @@ class Family:
                 self._bury(kept, now)
             if kept.process is None and kept.due <= now:
                 self._restart(kept)
+        self._tell()
         waiting = [kept.due for kept in self._kept.values() if kept.process is None]
+        if not self._is_told:
+            waiting.append(now + _TELL_AGAIN_SECONDS)
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
     def close(self) -> None:
@@ -99,7 +105,6 @@ class Family:
         kept.process = spawn(child.launch)
         kept.started = time.monotonic()
         self._tell_guard(f"+{kept.process.pid} {child.orphan_seconds}")
-        self.changed()
 
     def _restart(self, kept: _Kept) -> None:
         try:
@@ -108,7 +113,18 @@ class Family:
             _log.error("child_not_started", child=kept.child.name, reason=str(error))
             self._postpone(kept, time.monotonic())
         else:
+            self._is_told = False
             _log.info("child_restarted", child=kept.child.name, pid=self.pid(kept.child.name))
+
+    def _tell(self) -> None:
+        if self._is_told:
+            return
+        try:
+            self.changed()
+        except OSError as error:  # a full disk must not end what still runs
+            _log.error("change_not_recorded", reason=str(error))
+        else:
+            self._is_told = True
 
     def _bury(self, kept: _Kept, now: float) -> None:
         if kept.process is None:
@@ -155,7 +171,8 @@ class Signals:
     def __enter__(self) -> Self:
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._handle)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                signal.signal(number, self._handle)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         return self
 

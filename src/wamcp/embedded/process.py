@@ -15,6 +15,7 @@ from typing import Any
 from wamcp.errors import CannotStart
 
 _PR_SET_PDEATHSIG = 1
+_LOG_BYTES = 10_000_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -157,6 +158,8 @@ def tail(path: Path, lines: int = 8) -> str:
 
 
 def _open_log(path: Path, account: Account | None) -> int:
+    if path.is_file() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     if account is not None:
         os.fchown(descriptor, account.uid, account.gid)
