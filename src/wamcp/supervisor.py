@@ -86,6 +86,7 @@ def run(request: Request, environ: Mapping[str, str], commands: Commands | None 
 
 
 def _live(runtime: _Runtime, commands: Commands, signals: Signals) -> None:
+    process.adopt_orphans()
     family = Family()
     family.changed = partial(_write_runtime_file, runtime, family)
     try:
@@ -96,6 +97,7 @@ def _live(runtime: _Runtime, commands: Commands, signals: Signals) -> None:
         sys.stdout.flush()
         while not signals.received:
             signals.wait(family.tend())
+            process.reap_strangers(family.pids())
     finally:
         signals.interrupts = False
         with _step("stopped"):
@@ -197,7 +199,7 @@ def _postgres_child(cluster: postgres.Cluster) -> Child:
         postgres.launch(cluster),
         stop=((signal.SIGINT, 30), (signal.SIGQUIT, 7)),
         orphan_seconds=6,
-        before_start=partial(postgres.evict, cluster),
+        clear=partial(postgres.evict, cluster),
         is_passing=partial(postgres.shares_memory_with_the_dead, cluster),
     )
 
