@@ -1,0 +1,38 @@
+"""Fixtures that every suite shares: one Postgres and one Valkey per session, real ones, made from the wheels."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres, temporary_valkey
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[TemporaryPostgres]:
+    """A Postgres without fsync: ``.url``, ``.create()``, ``.clone(label, prepare)``, ``.drop(url)``."""
+    with temporary_directory() as directory, temporary_postgres(directory, FAST) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A Valkey's URL."""
+    with temporary_directory() as directory, temporary_valkey(directory) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database(postgres: TemporaryPostgres) -> Iterator[str]:
+    """The URL of a new database with nothing in it."""
+    url = postgres.create()
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def database_url(postgres: TemporaryPostgres) -> Iterator[str]:
+    """The URL of a new database with WAMCP's tables in it, cloned from one that was migrated once."""
+    migrate: Callable[[str], object] = pytest.importorskip("wamcp.db.migrate").migrate
+    url = postgres.clone("migrated", migrate)
+    yield url
+    postgres.drop(url)
