@@ -49,7 +49,7 @@ def span(after: str | None, before: str | None) -> tuple[datetime | None, dateti
     return start, end
 
 
-def words(name: str, text: str | None) -> str | None:
+def words(text: str | None) -> str | None:
     """A query as Postgres can take it (no NUL, no lone surrogates); None when nothing is left of it."""
     if text is None:
         return None
