@@ -1,10 +1,12 @@
 """Fixtures that every suite shares: one Postgres and one Valkey per session, real ones, made from the wheels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
+from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres, temporary_valkey
+from wamcp.settings import load
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,6 @@ def empty_database(postgres: TemporaryPostgres) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres: TemporaryPostgres) -> Iterator[str]:
     """The URL of a new database with WAMCP's tables in it, cloned from one that was migrated once."""
-    migrate: Callable[[str], object] = pytest.importorskip("wamcp.db.migrate").migrate
-    url = postgres.clone("migrated", migrate)
+    url = postgres.clone("migrated", lambda url: migrate(load({"DATABASE_URL": url})))
     yield url
     postgres.drop(url)

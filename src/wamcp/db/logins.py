@@ -114,6 +114,7 @@ def _limits(connection: psycopg.Connection, reader: str) -> list[sql.Composed]:
     name = sql.Identifier(reader)
     values = {
         "default_transaction_read_only": "on",
+        "default_transaction_isolation": "repeatable read",
         "statement_timeout": f"{READER_STATEMENT_TIMEOUT_MS}ms",
         "idle_in_transaction_session_timeout": "10s",
         "plan_cache_mode": "force_custom_plan",
