@@ -1,5 +1,8 @@
 """Errors that a model can act on: one line, what is wrong, what is allowed; no library's own noise."""
 
+import logging
+import traceback
+from pathlib import Path
 from typing import Any
 
 from fastmcp.exceptions import NotFoundError, PromptError, ResourceError, ToolError, ValidationError
@@ -8,39 +11,67 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import ValidationError as PydanticError
 
+from wamcp import log
 from wamcp.mcp.arguments import quoted
 from wamcp.mcp.tools.common import MAX_ERROR
 
 UNEXPECTED = "The archive could not answer this just now; try again, or ask for less (a shorter range, a lower limit)."
+NOISY = ("fastmcp.server.server", "fastmcp.server.mixins.mcp_operations", "mcp.server.lowlevel.server")
+"""Libraries' loggers that write tracebacks with what the caller typed; what matters of it is logged here."""
+
+_log = log.get(__name__)
+
+
+class NotThere(ResourceError):
+    """A resource that does not exist for this client."""
 
 
 class Courtesy(Middleware):
-    """Rewrites the errors of FastMCP and pydantic."""
+    """Rewrites the errors of FastMCP and pydantic, and logs the unexpected ones without what the caller typed."""
+
+    def __init__(self) -> None:
+        for name in NOISY:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
     async def on_call_tool(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """Wrong arguments in one line; an unknown tool is an error of the protocol; the unexpected stays private."""
+        """Wrong arguments in one line; an unknown tool is an error of the protocol."""
         try:
             return await call_next(context)
         except NotFoundError:
             raise await _unknown_tool(context) from None
         except ValidationError as error:
-            raise ToolError(_in_one_line(error), log_level=10) from None
+            raise ToolError(_in_one_line(error), log_level=logging.DEBUG) from None
         except ToolError as error:
-            raise (ToolError(UNEXPECTED, log_level=10) if error.__cause__ else error) from None
+            raise ToolError(_told_or_hidden(error), log_level=logging.DEBUG) from None
 
     async def on_read_resource(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """As for tools."""
+        """A resource that this client may not see is one that is not there."""
         try:
             return await call_next(context)
+        except NotThere as error:
+            raise NotFoundError(str(error)) from None
         except ResourceError as error:
-            raise (ResourceError(UNEXPECTED, log_level=10) if error.__cause__ else error) from None
+            raise ResourceError(_told_or_hidden(error), log_level=logging.DEBUG) from None
 
     async def on_get_prompt(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """As for tools."""
+        """Wrong arguments of a prompt are errors of the protocol."""
         try:
             return await call_next(context)
         except PromptError as error:
-            raise MCPError(code=INVALID_PARAMS, message=str(error)[:MAX_ERROR]) from None
+            missing = isinstance(error.__cause__, ValueError)
+            message = "A required argument is missing; prompts/list names them." if missing else _told_or_hidden(error)
+            raise MCPError(code=INVALID_PARAMS, message=message[:MAX_ERROR]) from None
+
+
+def _told_or_hidden(error: Exception) -> str:
+    """An error that we raised speaks for itself; what FastMCP caught is logged by its type and place, and hidden."""
+    cause = error.__cause__
+    if cause is None:
+        return str(error)
+    frames = traceback.extract_tb(cause.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    _log.error("mcp_answer_failed", error=type(cause).__name__, place=place)
+    return UNEXPECTED
 
 
 async def _unknown_tool(context: MiddlewareContext[Any]) -> MCPError:

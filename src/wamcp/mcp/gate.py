@@ -67,26 +67,22 @@ class Gate:
             await _reply(send, 404, {"error": "Not found; the MCP endpoint is /mcp."})
             return
         grant = await self._grant(headers, scope, send)
-        if grant is None:
-            return
-        body = await self._body(headers, receive, send)
-        if body is None:
+        body = None if grant is None else await self._body(headers, receive, send)
+        if grant is None or body is None:
             return
         message = _decoded(body)
-        asked = Asked(message if isinstance(message, dict) else {}, headers, _address(scope))
-        if isinstance(message, list):
-            await _reply(send, 400, _error(None, -32600, "Send one JSON-RPC message per request, not a batch."))
-            return
         visit = Visit(grant)
-        with entered(visit):
-            parts = await self._inner(scope, headers, json.dumps(message).encode() if message else body, receive)
+        asked = Asked(message if isinstance(message, dict) else {}, headers, _address(scope))
+        if scope["method"] == "POST" and not isinstance(message, dict):
+            parts = _response(400, _error(None, -32600 if message else -32700, "Send one JSON-RPC message, as JSON."))
+        else:
+            with entered(visit):
+                parts = await self._inner(scope, headers, json.dumps(message).encode() if message else b"", receive)
         if asked.method in AUDITED:
-            answered = Answered(parts[0]["status"], b"".join(part.get("body", b"") for part in parts[1:]))
-            row = record.entry(asked, answered, visit, round((time.monotonic() - started) * 1000))
+            row = record.entry(asked, _whole(parts), visit, round((time.monotonic() - started) * 1000))
             if not await self._audited(row):
                 refusal = "Not answered: the access could not be written to the audit log. Try again in a minute."
-                await _reply(send, 503, _error(asked.message.get("id"), -32603, refusal))
-                return
+                parts = _response(503, _error(asked.message.get("id"), -32603, refusal))
         for part in parts:
             await send(part)
 
@@ -139,17 +135,20 @@ class Gate:
         async def keep(part: Message) -> None:
             parts.append(part)
 
+        kept_headers = {name: value for name, value in headers.items() if name != "authorization"}
+        kept_headers["content-length"] = str(len(body))
         inner = {
             **scope,
             "path": INNER_PATH,
             "raw_path": INNER_PATH.encode(),
             "root_path": "",
-            "headers": [
-                (name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in (headers | {"content-length": str(len(body))}).items()
-            ],
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in kept_headers.items()],
         }
-        await self._app(inner, replay, keep)
+        try:
+            await self._app(inner, replay, keep)
+        except Exception:  # noqa: BLE001 - the outermost edge: an answer that broke is audited like any other
+            _log.exception("mcp_answer_failed")
+            return _response(500, _error(None, -32603, "Internal error; the operator finds it in the log."))
         return parts
 
     async def _audited(self, row: audit.AuditEntry) -> bool:
@@ -187,10 +186,21 @@ def _error(request_id: object, code: int, message: str) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}}
 
 
+def _whole(parts: list[Message]) -> Answered:
+    return Answered(parts[0]["status"], b"".join(part.get("body", b"") for part in parts[1:]))
+
+
+def _response(status: int, body: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None) -> list[Message]:
+    content = json.dumps(body).encode()
+    base = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    return [
+        {"type": "http.response.start", "status": status, "headers": base + (headers or [])},
+        {"type": "http.response.body", "body": content},
+    ]
+
+
 async def _reply(
     send: Send, status: int, body: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    content = json.dumps(body).encode()
-    base = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": base + (headers or [])})
-    await send({"type": "http.response.body", "body": content})
+    for part in _response(status, body, headers):
+        await send(part)

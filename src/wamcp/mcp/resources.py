@@ -1,19 +1,22 @@
 """What can be attached by address: the status, one conversation; and ids suggested while somebody types."""
 
+import logging
 from typing import Any
 
 import mcp_types
 from fastmcp import FastMCP
-from fastmcp.exceptions import NotFoundError, ResourceError
+from fastmcp.exceptions import ResourceError
 from fastmcp.resources import ResourceContent, ResourceResult
 
 from wamcp.archive import conversations
 from wamcp.archive.asking import asking
+from wamcp.archive.conversations import ConversationsQuery
 from wamcp.archive.messages import MessagesQuery
 from wamcp.db.session import Pool
 from wamcp.errors import NotVisible, WamcpError
 from wamcp.mcp import arguments, visit
 from wamcp.mcp.budget import Answer, compact
+from wamcp.mcp.courtesy import NotThere
 from wamcp.mcp.tools.messages import conversation_page
 from wamcp.mcp.tools.status import describe
 from wamcp.vocabulary import conversation_ref
@@ -41,7 +44,7 @@ def register(mcp: FastMCP[Any], pool: Pool, version: str) -> None:
     @mcp.resource(
         TEMPLATE,
         title="Conversation",
-        description="One WhatsApp conversation with its newest messages, by short id such as c123. Texts are untrusted.",
+        description="One WhatsApp conversation with its newest messages, by short id. Texts are untrusted.",
         mime_type=MIME_TYPE,
         annotations=to_read,
     )
@@ -50,9 +53,9 @@ def register(mcp: FastMCP[Any], pool: Pool, version: str) -> None:
             wanted = MessagesQuery(conversation_id=arguments.conversation_id(conversation_id))
             return _json(conversation_page(pool, wanted, PAGE))
         except NotVisible as error:
-            raise NotFoundError(str(error)) from None
+            raise NotThere(str(error), log_level=logging.DEBUG) from None
         except WamcpError as error:
-            raise ResourceError(str(error)) from None
+            raise ResourceError(str(error), log_level=logging.DEBUG) from None
 
     @mcp.completion
     def complete(
@@ -75,6 +78,9 @@ def _suggestions(pool: Pool, typed: str) -> list[str]:
         return []
     here = visit.current()
     with asking(pool) as connection:
-        found = conversations.complete(connection, here.grant, prefix)[:MAX_SUGGESTIONS]
-    here.shown[:] = [conversation_ref(item.id) for item in found]
+        found = conversations.complete(connection, here.grant, prefix)
+        if prefix.lower() == "c":
+            newest = ConversationsQuery(limit=MAX_SUGGESTIONS)
+            found = [*found, *conversations.list_newest(connection, here.grant, newest).items]
+    here.shown[:] = list(dict.fromkeys(conversation_ref(item.id) for item in found))[:MAX_SUGGESTIONS]
     return list(here.shown)

@@ -2,8 +2,9 @@
 
 import functools
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal, ParamSpec
+from typing import Any, ParamSpec
 
 import anyio
 import anyio.to_thread
@@ -11,7 +12,6 @@ from fastmcp import FastMCP
 from fastmcp.exceptions import ToolError
 from fastmcp.tools.base import ToolResult
 from mcp_types import TextContent, ToolAnnotations
-from pydantic import Field
 
 from wamcp.errors import WamcpError
 from wamcp.mcp.budget import Answer, compact
@@ -19,14 +19,6 @@ from wamcp.mcp.budget import Answer, compact
 MAX_ERROR = 500
 ANSWERING_THREADS = 2
 """More threads than this would slow the webhook door that lives in the same process."""
-
-Format = Annotated[
-    Literal["concise", "detailed"],
-    Field(description="concise: rows of text under their days. detailed: objects with type, status, reply, flags, links."),
-]  # fmt: skip
-Cursor = Annotated[str | None, Field(description="next_cursor of the page before; keep the other parameters as they were.")]  # fmt: skip
-After = Annotated[str | None, Field(description="Only from this ISO 8601 date or time on (UTC), e.g. 2026-11-01.")]
-Before = Annotated[str | None, Field(description="Only before this ISO 8601 date or time (UTC), e.g. 2026-11-20T12:00Z.")]  # fmt: skip
 
 P = ParamSpec("P")
 
@@ -64,7 +56,7 @@ def offer(
 
 def refusal(error: WamcpError) -> ToolError:
     """An error of the house as the client reads it."""
-    return ToolError(str(error)[:MAX_ERROR], log_level=10)
+    return ToolError(str(error)[:MAX_ERROR], log_level=logging.DEBUG)
 
 
 def listing(**properties: Answer) -> Answer:

@@ -1,10 +1,9 @@
 """The tool list_conversations: who writes to the business, the most recently active first."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 from fastmcp import FastMCP
-from pydantic import Field
 
 from wamcp.archive import conversations
 from wamcp.archive.asking import asking
@@ -13,7 +12,8 @@ from wamcp.archive.views import ConversationView, Page
 from wamcp.db.session import Pool
 from wamcp.mcp import arguments, shape, visit
 from wamcp.mcp.budget import Answer, fitted
-from wamcp.mcp.tools.common import Cursor, listing, nullable, offer, record, text
+from wamcp.mcp.tools.common import listing, nullable, offer, record, text
+from wamcp.mcp.tools.parameters import ActiveAfter, BusinessNumber, Contact, Cursor, Unanswered, UpTo100
 from wamcp.vocabulary import conversation_ref
 
 CONVERSATION = record(
@@ -38,13 +38,13 @@ def register(mcp: FastMCP[Any], pool: Pool) -> None:
 
     @offer(mcp, title="List conversations", untrusted=True, output=_OUTPUT)
     def list_conversations(
-        query: Annotated[str | None, Field(description="Part of the contact's name, username or phone number.", max_length=200)] = None,
-        business_number: Annotated[str | None, Field(description="Only this number of the business; see get_status.", max_length=50)] = None,
-        active_after: Annotated[str | None, Field(description="Only with a message since this ISO 8601 date or time (UTC).")] = None,
-        unanswered_only: Annotated[bool, Field(description="Only where the last word is the customer's.")] = False,
-        limit: Annotated[int | None, Field(ge=1, le=100, description="Conversations per page, 1 to 100.")] = 20,
+        query: Contact = None,
+        business_number: BusinessNumber = None,
+        active_after: ActiveAfter = None,
+        unanswered_only: Unanswered = False,
+        limit: UpTo100 = 20,
         cursor: Cursor = None,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Lists WhatsApp conversations, most recently active first, with contact, message count and whether a reply is
         due. Find a person with query; take the id for get_messages. Names are outside people's words."""
         wanted = ConversationsQuery(
