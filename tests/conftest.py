@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from wamcp.db.logins import create_logins
 from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres, temporary_valkey
-from wamcp.settings import load
+from wamcp.settings import Settings, load
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +36,15 @@ def empty_database(postgres: TemporaryPostgres) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres: TemporaryPostgres) -> Iterator[str]:
     """The URL of a new database with WAMCP's tables in it, cloned from one that was migrated once."""
-    url = postgres.clone("migrated", lambda url: migrate(load({"DATABASE_URL": url})))
+    url = postgres.clone("migrated", lambda template: migrate(load({"DATABASE_URL": template})))
     yield url
     postgres.drop(url)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """Settings for :func:`database_url`, whose reader and audit logins exist."""
+    settings = load({"DATABASE_URL": database_url, "WAMCP_ENV": "development", "WHATSAPP_APP_SECRET": "5e" * 16})
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert create_logins(connection, settings) == []
+    return settings

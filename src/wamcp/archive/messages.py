@@ -38,7 +38,7 @@ def of_conversation(connection: ReadConnection, grant: Grant, query: MessagesQue
     """One page of a conversation. Raises :class:`NotVisible` for an unknown conversation or message, `BadCursor`."""
     limit = page.check_limit(query.limit)
     scope = scope_of(connection, grant)
-    _require_conversation(connection, scope, query.conversation_id)
+    require_conversation(connection, scope, query.conversation_id)
     parameters = {
         **scope.parameters(),
         "conversation": query.conversation_id,
@@ -89,7 +89,8 @@ def by_row_ids(connection: ReadConnection, scope: Scope, ids: list[int]) -> list
     return [message_view(rows[row_id], scope) for row_id in ids if row_id in rows]
 
 
-def _require_conversation(connection: ReadConnection, scope: Scope, conversation_id: int) -> None:
+def require_conversation(connection: ReadConnection, scope: Scope, conversation_id: int) -> None:
+    """Raises :class:`NotVisible` unless ``scope`` has this conversation."""
     found = connection.execute(
         f"SELECT 1 FROM conversations c WHERE c.id = %(id)s::bigint AND {scope.conversations()}",
         {**scope.parameters(), "id": conversation_id},

@@ -20,7 +20,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "numbers": ("id", "phone_number_id", "display_phone_number", "waba_id", "first_seen_at"),
     "participants": ("id", "name", "username", "created_at"),
     "participant_aliases": ("scope", "kind", "value", "participant_id"),
-    "participant_names": ("participant_id", "kind", "value", "first_seen_at"),
+    "participant_names": ("participant_id", "kind", "value", "first_seen_at", "last_seen_day"),
     "conversations": (
         "id", "number_id", "participant_id", "group_id", "message_count",
         "last_message_at", "last_inbound_at", "last_outbound_at",

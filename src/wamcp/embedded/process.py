@@ -15,6 +15,7 @@ from typing import Any
 from wamcp.errors import CannotStart
 
 _PR_SET_PDEATHSIG = 1
+_LOG_BYTES = 10_000_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -69,18 +70,20 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid(), launch.death_signal),
             umask=0o077,
-            **as_user(launch.account),
+            **bound_to_us(launch.account, launch.death_signal),
         )
     finally:
         if launch.log is not None:
             os.close(output)
 
 
-def as_user(account: Account | None) -> dict[str, Any]:
-    """The arguments of subprocess that change the user; none for ourselves."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+def bound_to_us(account: Account | None, death_signal: int = signal.SIGKILL) -> dict[str, Any]:
+    """The arguments of subprocess that change the user and have the kernel send ``death_signal`` when we die."""
+    arm = _die_with(os.getpid(), death_signal)
+    if account is None:
+        return {"preexec_fn": arm}
+    return {"preexec_fn": arm, "user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def give(path: Path, account: Account | None) -> None:
@@ -116,9 +119,8 @@ def is_running(pid: int) -> bool:
 
 def running_in(directory: Path, program: str) -> Iterator[int]:
     """Processes named ``program`` whose working directory is ``directory``."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    directory = directory.resolve()
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "exe").readlink().name == program and (entry / "cwd").readlink() == directory:
                 yield int(entry.name)
@@ -156,6 +158,8 @@ def tail(path: Path, lines: int = 8) -> str:
 
 
 def _open_log(path: Path, account: Account | None) -> int:
+    if path.is_file() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     if account is not None:
         os.fchown(descriptor, account.uid, account.gid)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# What must hold before a commit: the same at home and in continuous integration.
+set -eu
+cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE
+bin=.venv/bin
+step() { printf '\n== %s\n' "$1"; }
+step "format";            $bin/ruff format --check src app tests bench
+step "lint";              $bin/ruff check src app tests bench
+step "types";             $bin/mypy
+step "import contracts";  $bin/lint-imports
+step "house and unit tests"; $bin/python -m pytest -q tests/house tests/unit

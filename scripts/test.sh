@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs the whole suite. Missing system packages are installed by root; otherwise the tests that need them are skipped,
+# counted and named at the end.
+set -eu
+cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE
+exec .venv/bin/python -m pytest "$@"

@@ -1,0 +1,112 @@
+"""The ``wamcp`` command. Each subcommand imports its part only when it is called, so that all of them start quickly."""
+
+import sys
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wamcp.errors import WamcpError
+
+if TYPE_CHECKING:
+    from wamcp.settings import Settings
+
+app = typer.Typer(
+    help="A WhatsApp archive on Meta's Cloud API that Claude can read and search, read-only and audited.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class ApiPart(StrEnum):
+    """What ``wamcp api --only`` may name."""
+
+    DOOR = "door"
+    ANSWERS = "answers"
+
+
+class WorkerPart(StrEnum):
+    """What ``wamcp worker --only`` may name."""
+
+    NORMALIZER = "normalizer"
+
+
+@app.command()
+def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alone, or all but it.")] = None) -> None:
+    """Serve the webhook, the admin API and /mcp."""
+    from wamcp.api import serve
+
+    settings = _settings(safe=True)
+    _migrate(settings)
+    serve(settings, only=None if only is None else only.value)  # type: ignore[arg-type]
+
+
+@app.command()
+def worker(only: Annotated[WorkerPart | None, typer.Option(help="Run one part alone.")] = None) -> None:
+    """Understand what was received (the normalizer is the only part of the worker as yet)."""
+    from wamcp.worker.normalizer import serve
+
+    settings = _settings()
+    _migrate(settings)
+    serve(settings)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema and create its two limited logins."""
+    _migrate(_settings())
+
+
+@app.command()
+def reprocess(
+    since: Annotated[datetime | None, typer.Option(help="Only events received from then on (UTC).")] = None,
+    verify: Annotated[bool, typer.Option(help="Build beside the archive and print the difference.")] = False,
+) -> None:
+    """Derive people, conversations and messages again from the raw events; ids do not change."""
+    from wamcp.cli.rebuild import reprocess as run
+
+    sys.exit(run(_settings(), since, verify))
+
+
+@app.command()
+def checksum() -> None:
+    """Print a hash of everything that is derived from the raw events."""
+    from wamcp.cli.rebuild import checksum as run
+
+    run(_settings())
+
+
+def _settings(*, safe: bool = False) -> "Settings":
+    from wamcp import log
+    from wamcp.settings import generate_app_secret, load, require_safe
+
+    dotenv = Path(".env")
+    settings = generate_app_secret(dotenv, load(dotenv=dotenv))
+    log.configure(settings.log_level)
+    if safe:
+        require_safe(settings)
+    return settings
+
+
+def _migrate(settings: "Settings") -> None:
+    from wamcp.db.migrate import migrate as run
+
+    refused = run(settings)
+    if refused:
+        typer.echo("A superuser still has to run this in the database:\n" + "\n".join(refused), err=True)
+
+
+def main() -> None:
+    """The entry of the ``wamcp`` command: errors are sentences on stderr, exit code 1."""
+    try:
+        app()
+    except WamcpError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Keeping threads: conversations, their messages, and the counts that are read from them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import psycopg
+
+from wamcp.db.columns import columns
+from wamcp.vocabulary import Direction
+
+SECONDS_PER_DAY = 86_400
+
+
+class Thread(NamedTuple):
+    """What makes a conversation: our number and either a participant or a group."""
+
+    number_id: int
+    participant_id: int | None
+    group_id: str | None
+
+
+class MessageRow(NamedTuple):
+    """A message as it is kept; ``sent_at`` is unix seconds, ``fragment`` JSON text."""
+
+    number_id: int
+    wamid: str
+    conversation_id: int
+    sender_id: int | None
+    event_id: int
+    direction: str
+    source: str
+    type: str
+    sent_at: int
+    ghost: bool
+    reply_to: str | None
+    text: str
+    search_text: str | None
+    fragment: str | None
+
+
+def keep_conversations(connection: psycopg.Connection, threads: set[Thread]) -> dict[Thread, int]:
+    """The conversation of every thread; unknown ones are created."""
+    wanted = sorted(threads, key=lambda thread: (thread.number_id, thread.participant_id or 0, thread.group_id or ""))
+    found = _select_conversations(connection, wanted)
+    missing = [thread for thread in wanted if thread not in found]
+    if missing:
+        connection.execute(
+            "INSERT INTO conversations (number_id, participant_id, group_id)"
+            " SELECT * FROM unnest(%s::int[], %s::bigint[], %s::text[]) ON CONFLICT DO NOTHING",
+            columns(missing, 3),
+        )
+        found.update(_select_conversations(connection, missing))
+    return found
+
+
+def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) -> None:
+    """Inserts messages, each once per (number, wamid), and counts the new ones.
+
+    The first delivery of a wamid wins, except that a real message replaces its ghost, and that the event a row came
+    from may rewrite it: so replaying events in the order in which they were applied changes nothing.
+    """
+    chosen: dict[tuple[int, str], MessageRow] = {}
+    for row in rows:
+        earlier = chosen.get((row.number_id, row.wamid))
+        if earlier is None or (earlier.ghost and not row.ghost):
+            chosen[(row.number_id, row.wamid)] = row
+    if not chosen:
+        return
+    written = connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], 14)).fetchall()
+    new = [chosen[(number_id, wamid)] for number_id, wamid, inserted in written if inserted]
+    _count(connection, new)
+
+
+_INSERT_MESSAGES = """
+INSERT INTO messages AS m (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
+  sent_at, day, ghost, reply_to, text, search_text, fragment)
+SELECT u.number_id, u.wamid, u.conversation_id, u.sender_id, u.event_id, u.direction, u.source, u.type,
+  to_timestamp(u.sent_at), floor(u.sent_at / 86400.0)::int, u.ghost, u.reply_to, u.text, u.search_text, u.fragment::json
+FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+  %s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[])
+  AS u (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
+        sent_at, ghost, reply_to, text, search_text, fragment)
+ON CONFLICT (number_id, wamid) DO UPDATE SET
+  conversation_id = excluded.conversation_id, sender_id = excluded.sender_id, event_id = excluded.event_id,
+  direction = excluded.direction, source = excluded.source, type = excluded.type, sent_at = excluded.sent_at,
+  day = excluded.day, ghost = excluded.ghost, reply_to = excluded.reply_to, text = excluded.text,
+  search_text = excluded.search_text, fragment = excluded.fragment
+WHERE (m.event_id = excluded.event_id OR (m.ghost AND NOT excluded.ghost))
+  AND (m.conversation_id, m.sender_id, m.event_id, m.direction, m.source, m.type, m.sent_at, m.ghost, m.reply_to,
+       m.text, m.search_text, m.fragment::text)
+    IS DISTINCT FROM
+      (excluded.conversation_id, excluded.sender_id, excluded.event_id, excluded.direction, excluded.source,
+       excluded.type, excluded.sent_at, excluded.ghost, excluded.reply_to, excluded.text, excluded.search_text,
+       excluded.fragment::text)
+RETURNING m.number_id, m.wamid, m.xmax = 0
+"""
+
+RECOUNT = (
+    """
+    UPDATE conversations c SET message_count = t.n, last_message_at = t.newest,
+      last_inbound_at = t.inbound, last_outbound_at = t.outbound
+    FROM (SELECT k.id, count(m.id)::int AS n, max(m.sent_at) AS newest,
+            max(m.sent_at) FILTER (WHERE m.direction = 'inbound') AS inbound,
+            max(m.sent_at) FILTER (WHERE m.direction = 'outbound') AS outbound
+          FROM conversations k LEFT JOIN messages m ON m.conversation_id = k.id GROUP BY k.id) t
+    WHERE c.id = t.id AND (c.message_count, c.last_message_at, c.last_inbound_at, c.last_outbound_at)
+      IS DISTINCT FROM (t.n, t.newest, t.inbound, t.outbound)
+    """,
+    "DELETE FROM daily_counts",
+    """
+    INSERT INTO daily_counts (number_id, day, inbound, outbound)
+    SELECT number_id, day, count(*) FILTER (WHERE direction = 'inbound'), count(*) FILTER (WHERE direction = 'outbound')
+    FROM messages GROUP BY number_id, day
+    """,
+)
+"""Counts everything again from the messages; to be run while nobody else counts."""
+
+
+def _select_conversations(connection: psycopg.Connection, threads: Sequence[Thread]) -> dict[Thread, int]:
+    people = [(t.number_id, t.participant_id) for t in threads if t.participant_id is not None]
+    groups = [(t.number_id, t.group_id) for t in threads if t.group_id is not None]
+    rows = connection.execute(
+        "SELECT c.number_id, c.participant_id, NULL, c.id FROM conversations c"
+        " JOIN unnest(%s::int[], %s::bigint[]) AS u (n, p) ON c.number_id = u.n AND c.participant_id = u.p"
+        " UNION ALL SELECT c.number_id, NULL, c.group_id, c.id FROM conversations c"
+        " JOIN unnest(%s::int[], %s::text[]) AS g (n, g) ON c.number_id = g.n AND c.group_id = g.g",
+        [*columns(people, 2), *columns(groups, 2)],
+    ).fetchall()
+    return {Thread(number, participant, group): row_id for number, participant, group, row_id in rows}
+
+
+def _count(connection: psycopg.Connection, rows: list[MessageRow]) -> None:
+    if not rows:
+        return
+    threads: dict[int, list[int]] = {}
+    days: dict[tuple[int, int], list[int]] = {}
+    for row in rows:
+        inbound = row.direction == Direction.INBOUND
+        thread = threads.setdefault(row.conversation_id, [0, 0, 0])
+        thread[0] += 1
+        thread[1 if inbound else 2] = max(thread[1 if inbound else 2], row.sent_at)
+        day = days.setdefault((row.number_id, row.sent_at // SECONDS_PER_DAY), [0, 0])
+        day[0 if inbound else 1] += 1
+    connection.execute(_COUNT_THREADS, columns([(key, *threads[key]) for key in sorted(threads)], 4))
+    connection.execute(_COUNT_DAYS, columns([(*key, *days[key]) for key in sorted(days)], 4))
+
+
+_COUNT_THREADS = """
+UPDATE conversations c SET message_count = c.message_count + u.n,
+  last_message_at = greatest(c.last_message_at, to_timestamp(nullif(greatest(u.inbound, u.outbound), 0))),
+  last_inbound_at = greatest(c.last_inbound_at, to_timestamp(nullif(u.inbound, 0))),
+  last_outbound_at = greatest(c.last_outbound_at, to_timestamp(nullif(u.outbound, 0)))
+FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[]) AS u (id, n, inbound, outbound)
+WHERE c.id = u.id
+"""
+
+_COUNT_DAYS = """
+INSERT INTO daily_counts AS d (number_id, day, inbound, outbound)
+SELECT * FROM unnest(%s::int[], %s::int[], %s::int[], %s::int[])
+ON CONFLICT (number_id, day) DO UPDATE SET
+  inbound = d.inbound + excluded.inbound, outbound = d.outbound + excluded.outbound
+"""

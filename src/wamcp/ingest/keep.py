@@ -1,0 +1,139 @@
+"""From facts to rows: what a batch of events says is written in a handful of set-based statements."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import psycopg
+
+from wamcp.db.columns import columns
+from wamcp.db.deliveries import StatusRow, keep_statuses
+from wamcp.db.numbers import Number, keep_numbers
+from wamcp.db.people import Mention, keep_people
+from wamcp.db.threads import MessageRow, Thread, keep_conversations, keep_messages
+from wamcp.vocabulary import Direction, ParkedKind
+from wamcp.whatsapp.payload.facts import Facts, MessageFact, ParkedFact, Person
+from wamcp.words import fold
+
+Participants = dict[tuple[str, Person], int]
+
+
+class Event(NamedTuple):
+    """A webhook event that was read: its id, when it came (unix seconds), and what it says."""
+
+    id: int
+    received_at: int
+    facts: Facts
+
+
+def keep(connection: psycopg.Connection, events: Sequence[Event]) -> None:
+    """Writes all that ``events`` say. Safe to repeat: every row has its own natural key."""
+    numbers = keep_numbers(connection, (fact for event in events for fact in event.facts.numbers))
+    participants = keep_people(connection, list(_mentions(events, numbers)))
+    nameless = _keep_messages(connection, events, numbers, participants)
+    keep_statuses(connection, list(_status_rows(events, numbers, participants)))
+    _keep_parked(connection, events, nameless)
+
+
+def _mentions(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Mention]:
+    for event in events:
+        for phone_number_id, person in event.facts.people:
+            yield Mention(numbers[phone_number_id].scope, person, event.received_at)
+        for message in event.facts.messages:
+            if message.person is not None:
+                yield Mention(numbers[message.phone_number_id].scope, message.person, message.sent_at)
+        for status in event.facts.statuses:
+            if status.recipient is not None:
+                yield Mention(numbers[status.phone_number_id].scope, status.recipient, status.at)
+
+
+def _keep_messages(
+    connection: psycopg.Connection, events: Sequence[Event], numbers: dict[str, Number], participants: Participants
+) -> list[tuple[int, ParkedFact]]:
+    """Keeps the messages; returns those that belong to no conversation, since nobody is named in them."""
+    placed: list[tuple[int, MessageFact, Thread, int | None]] = []
+    nameless: list[tuple[int, ParkedFact]] = []
+    for event in events:
+        for fact in event.facts.messages:
+            number = numbers[fact.phone_number_id]
+            person = participants.get((number.scope, fact.person)) if fact.person is not None else None
+            if person is None and fact.group_id is None:
+                reason = "The message names neither a sender nor a group."
+                nameless.append((event.id, ParkedFact(fact.item, ParkedKind.MALFORMED, reason, fact.fragment)))
+                continue
+            partner = None if fact.group_id is not None else person
+            sender = person if fact.direction == Direction.INBOUND else None
+            placed.append((event.id, fact, Thread(number.id, partner, fact.group_id), sender))
+    conversations = keep_conversations(connection, {thread for _, _, thread, _ in placed})
+    keep_messages(
+        connection,
+        [
+            _message_row(event_id, fact, thread, (conversations[thread], sender))
+            for event_id, fact, thread, sender in placed
+        ],
+    )
+    return nameless
+
+
+def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[int, int | None]) -> MessageRow:
+    return MessageRow(
+        number_id=thread.number_id,
+        wamid=fact.wamid,
+        conversation_id=place[0],
+        sender_id=place[1],
+        event_id=event_id,
+        direction=fact.direction,
+        source=fact.source,
+        type=fact.type,
+        sent_at=fact.sent_at,
+        ghost=fact.ghost,
+        reply_to=fact.reply_to,
+        text=fact.text,
+        search_text=fold(fact.text),
+        fragment=_json_text(fact.fragment),
+    )
+
+
+def _status_rows(
+    events: Sequence[Event], numbers: dict[str, Number], participants: Participants
+) -> Iterator[StatusRow]:
+    for event in events:
+        for fact in event.facts.statuses:
+            number = numbers[fact.phone_number_id]
+            yield StatusRow(
+                number_id=number.id,
+                wamid=fact.wamid,
+                status=fact.status,
+                participant=fact.participant,
+                at=fact.at,
+                recipient_id=participants.get((number.scope, fact.recipient)) if fact.recipient is not None else None,
+                event_id=event.id,
+                errors=_json_text(fact.errors),
+                pricing=_json_text(fact.pricing),
+            )
+
+
+def _keep_parked(
+    connection: psycopg.Connection, events: Sequence[Event], nameless: Sequence[tuple[int, ParkedFact]]
+) -> None:
+    facts = [(event.id, fact) for event in events for fact in event.facts.parked] + list(nameless)
+    rows = {
+        (event_id, fact.item): (event_id, fact.item, fact.kind, fact.reason, fact.fragment) for event_id, fact in facts
+    }
+    connection.execute(
+        "DELETE FROM parked p WHERE p.event_id = ANY(%s::bigint[])"
+        " AND NOT EXISTS ("
+        "  SELECT FROM unnest(%s::bigint[], %s::text[]) AS u (e, i) WHERE u.e = p.event_id AND u.i = p.item)",
+        [[event.id for event in events], *columns(list(rows), 2)],
+    )
+    if rows:
+        connection.execute(
+            "INSERT INTO parked AS p (event_id, item, kind, reason, fragment)"
+            " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])"
+            " ON CONFLICT (event_id, item) DO UPDATE SET kind = excluded.kind, reason = excluded.reason,"
+            " fragment = excluded.fragment WHERE (p.kind, p.reason) IS DISTINCT FROM (excluded.kind, excluded.reason)",
+            columns([rows[key] for key in sorted(rows)], 5),
+        )
+
+
+def _json_text(fragment: bytes | None) -> str | None:
+    return None if fragment is None else fragment.decode("utf-8", "replace")

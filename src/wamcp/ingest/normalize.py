@@ -1,0 +1,167 @@
+"""Understanding what was kept: one normalizer at a time turns queued events into people, conversations and messages."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import psycopg
+
+from wamcp import log
+from wamcp.ingest.keep import Event, keep
+from wamcp.vocabulary import ParkedKind
+from wamcp.whatsapp.payload.envelope import read_event
+from wamcp.whatsapp.payload.facts import Facts, ParkedFact
+
+CHANNEL = "wamcp_events"
+BATCH_EVENTS = 1000
+BATCH_BYTES = 16_000_000
+SILENCE_S = 0.2
+ATTEMPTS = 3
+_SEAT = 0x57414D43_01
+_WRITING = 0x57414D43_02
+
+_log = log.get(__name__)
+
+
+class Queued(NamedTuple):
+    """An event that waits to be understood; ``received_at`` is unix seconds."""
+
+    id: int
+    received_at: int
+    body: bytes
+
+
+def run(url: str, stop: threading.Event) -> None:
+    """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database."""
+    pause = 0.1
+    while not stop.is_set():
+        try:
+            with psycopg.connect(
+                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
+            ) as connection:
+                pause = 0.1
+                _serve(connection, stop)
+        except psycopg.OperationalError as error:
+            _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
+            stop.wait(pause)
+            pause = min(pause * 2, 5.0)
+
+
+def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
+    """Understands one batch of the queue and returns how many events it had; 0 when the queue is empty.
+
+    A batch is one transaction. One that fails, and with ``alone`` every batch, is worked event by event, so that only
+    the events that cannot be understood are parked.
+    """
+    queued = claim(connection)
+    if not queued:
+        return 0
+    if not alone:
+        try:
+            apply(connection, queued)
+            return len(queued)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one event brings on must not stop the others
+            _log.warning("batch_failed", events=len(queued), reason=type(error).__name__)
+    for event in queued:
+        _apply_alone(connection, event)
+    return len(queued)
+
+
+def claim(connection: psycopg.Connection) -> list[Queued]:
+    """The oldest events of the queue, bounded by count and bytes, at least one if there is any."""
+    rows = connection.execute(
+        "SELECT e.id, extract(epoch FROM e.received_at)::bigint, e.body FROM ("
+        "  SELECT event_id, size, sum(size) OVER (ORDER BY event_id) AS upto"
+        "  FROM (SELECT event_id, size FROM webhook_queue ORDER BY event_id LIMIT %s) AS first"
+        ") AS q JOIN webhook_events e ON e.id = q.event_id WHERE q.upto - q.size < %s ORDER BY e.id",
+        [BATCH_EVENTS, BATCH_BYTES],
+    ).fetchall()
+    return [Queued(*row) for row in rows]
+
+
+def apply(connection: psycopg.Connection, queued: Sequence[Queued]) -> None:
+    """Writes what a batch says, notes the order in which it was learned, and takes it off the queue: all or nothing."""
+    events = [Event(event.id, event.received_at, read_event(event.body)) for event in queued]
+    with connection.transaction():
+        lock_writing(connection)
+        keep(connection, events)
+        _finish(connection, [event.id for event in events])
+
+
+def lock_writing(connection: psycopg.Connection) -> None:
+    """Until the end of the transaction nobody else writes derived rows; reprocessing takes its turns by this."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
+
+
+def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
+    while not _take_seat(connection):
+        if stop.wait(1.0):
+            return
+    connection.execute(f"LISTEN {CHANNEL}")
+    _log.info("normalizer_started")
+    alone = True  # the batch in which a predecessor may have died is looked at event by event
+    while not stop.is_set():
+        worked = work_off(connection, alone=alone)
+        alone = False
+        if worked == 0:
+            for _ in connection.notifies(timeout=SILENCE_S, stop_after=1):
+                pass
+
+
+def _take_seat(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_SEAT]).fetchone()
+    return row == (True,)
+
+
+def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
+    attempts = _start(connection, event.id)
+    if attempts >= ATTEMPTS:
+        _park(connection, event, ParkedKind.KILLED, f"The normalizer died of this event {ATTEMPTS - 1} times.")
+        return
+    try:
+        apply(connection, [event])
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the event is parked with its reason, and its neighbours go on
+        _log.exception("event_failed", event_id=event.id)
+        _park(connection, event, ParkedKind.FAILED, _reason(error))
+
+
+def _start(connection: psycopg.Connection, event_id: int) -> int:
+    # It has to outlive this process, not the machine: no need to wait for the disk.
+    with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = off")
+        row = connection.execute(
+            "INSERT INTO started AS s (event_id, attempts) VALUES (%s, 1)"
+            " ON CONFLICT (event_id) DO UPDATE SET attempts = s.attempts + 1 RETURNING attempts",
+            [event_id],
+        ).fetchone()
+    return int(row[0]) if row else 1
+
+
+def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
+    facts = Facts(numbers=[], people=[], messages=[], statuses=[], parked=[ParkedFact("", kind, reason, None)])
+    with connection.transaction():
+        keep(connection, [Event(event.id, int(time.time()), facts)])
+        connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
+        connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
+    _log.error("event_parked", event_id=event.id, kind=kind, reason=reason)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return f"{type(error).__name__}: {error.diag.message_primary}"
+    return f"{type(error).__name__} while reading the event"
+
+
+def _finish(connection: psycopg.Connection, event_ids: list[int]) -> None:
+    connection.execute(
+        "INSERT INTO applied (event_id) SELECT u FROM unnest(%s::bigint[]) WITH ORDINALITY AS t (u, n) ORDER BY n"
+        " ON CONFLICT DO NOTHING",
+        [event_ids],
+    )
+    connection.execute("DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])", [event_ids])
+    connection.execute("DELETE FROM started WHERE event_id = ANY(%s::bigint[])", [event_ids])

@@ -1,0 +1,67 @@
+"""What Prometheus may ask: counters of this process, and gauges that are read from the database when it asks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from wamcp.version import version
+
+REGISTRY = CollectorRegistry()
+
+webhook_requests = Counter(
+    "wamcp_webhook_requests", "Webhooks answered, by what became of them.", ["result"], registry=REGISTRY
+)
+webhook_ack_seconds = Histogram(
+    "wamcp_webhook_ack_seconds",
+    "From a webhook's first byte to the commit that keeps it.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
+    registry=REGISTRY,
+)
+Gauge("wamcp_build_info", "The version that is running.", ["version"], registry=REGISTRY).labels(version()).set(1)
+ProcessCollector(registry=REGISTRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of a gauge, as it stood when it was asked for. Readings of one name have the same label names."""
+
+    name: str
+    help: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_at_scrape(read: Callable[[], Iterable[Reading]]) -> Collector:
+    """Has ``read`` called at every scrape, so that several processes need not add up their numbers.
+
+    Returns the collector, for ``REGISTRY.unregister``. When nothing can be read, ``read`` returns nothing.
+    """
+    collector = _AtScrape(read)
+    REGISTRY.register(collector)
+    return collector
+
+
+def exposition(accept: str = "") -> tuple[bytes, str]:
+    """All metrics in the format that the ``Accept`` header asks for, and its content type."""
+    encode, content_type = choose_encoder(accept)
+    return encode(REGISTRY), content_type
+
+
+class _AtScrape(Collector):
+    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return ()  # registering must not read the database
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for reading in self._read():
+            names = list(reading.labels)
+            family = families.setdefault(reading.name, GaugeMetricFamily(reading.name, reading.help, labels=names))
+            family.add_metric(list(reading.labels.values()), reading.value)
+        return families.values()

@@ -1,0 +1,165 @@
+"""Who is meant: the identifiers of an item and of the contacts beside it brought together into one person."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from wamcp.whatsapp.payload.facts import Person
+from wamcp.whatsapp.payload.scalars import Id, identifier, mapping, string
+
+_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+class Profile(msgspec.Struct, gc=False):
+    """What somebody calls himself."""
+
+    name: str | None = None
+    username: str | None = None
+
+
+class Contact(msgspec.Struct, gc=False):
+    """An entry of ``contacts[]``; every key is optional."""
+
+    wa_id: Id | None = None
+    user_id: Id | None = None
+    parent_user_id: Id | None = None
+    profile: Profile | None = None
+
+
+class Company(msgspec.Struct, gc=False):
+    """The contacts of a value. ``alone`` tells, when it has to be known, whether all its items name one party."""
+
+    contacts: list[Contact]
+    alone: Callable[[], bool]
+    met: int = 0
+    """One bit for each contact who was recognised in an item."""
+
+    def strangers(self) -> list[Person]:
+        """The contacts who have an identifier, and no item of theirs in the value."""
+        unmet = [person_of(each) for index, each in enumerate(self.contacts) if not self.met >> index & 1]
+        return [person for person in unmet if is_named(person)]
+
+
+def acquainted(phone: str | None, user_id: str | None, parent_id: str | None, company: Company) -> Person | None:
+    """The person with these identifiers, with the name and the further identifiers that the contacts add.
+
+    None when nobody is named. A contact is recognised by BSUID, then by phone number, never by its position; a single
+    contact is the other party when ``company`` speaks of one party only, unless identifiers contradict each other.
+    """
+    contacts = company.contacts
+    if not contacts:
+        return identified(phone, user_id, parent_id)
+    first = contacts[0]
+    if phone and first.wa_id == phone and first.user_id == user_id and _is_usual(phone, user_id):
+        company.met |= 1
+        profile = first.profile
+        return Person(
+            user_id,
+            parent_id or first.parent_user_id or None,
+            phone,
+            _words(profile.name) if profile else None,
+            _handle(profile.username) if profile else None,
+        )
+    return known(identified(phone, user_id, parent_id), company)
+
+
+def known(person: Person | None, company: Company) -> Person | None:
+    """``person`` with what the contacts add, as in ``acquainted``."""
+    contacts = [person_of(contact) for contact in company.contacts]
+    index = _index_of(person, contacts, company.alone)
+    if index < 0:
+        return person
+    company.met |= 1 << index
+    contact = contacts[index]
+    if person is not None:
+        contact = Person(
+            person.bsuid or contact.bsuid,
+            person.parent_bsuid or contact.parent_bsuid,
+            person.wa_id or contact.wa_id,
+            contact.name,
+            contact.username,
+        )
+    return contact if is_named(contact) else None
+
+
+def identified(phone: str | None, user_id: str | None, parent_id: str | None) -> Person | None:
+    """The person behind the identifiers of an item, or None when there are none.
+
+    Missing, null, blank and a business-scoped id in the place of the phone number are alike: since 2026 the number of
+    somebody who has a username is left out, and gateways have written the id, or its digits, into its place.
+    """
+    wa_id, bsuid, parent = phone or None, user_id or None, parent_id or None
+    if wa_id is not None and not wa_id.isdigit():
+        wa_id = wa_id.strip().removeprefix("+") or None
+        if wa_id is not None and (match := _BSUID.fullmatch(wa_id)):
+            bsuid, parent = (bsuid, parent or wa_id) if match[1] else (bsuid or wa_id, parent)
+            wa_id = None
+    if bsuid is None:
+        return Person(None, parent, wa_id) if parent or wa_id else None
+    if wa_id is not None and bsuid.endswith("." + wa_id):
+        wa_id = None
+    return Person(bsuid, parent, wa_id)
+
+
+def person_of(contact: Contact) -> Person:
+    """The person that an entry of ``contacts[]`` describes."""
+    profile = contact.profile or _NO_PROFILE
+    person = identified(contact.wa_id, contact.user_id, contact.parent_user_id) or _NOBODY
+    return Person(person.bsuid, person.parent_bsuid, person.wa_id, _words(profile.name), _handle(profile.username))
+
+
+def contact_from(item: dict[str, Any]) -> Contact:
+    """An entry of ``contacts[]`` whose types are not the documented ones, as far as it can be used."""
+    profile = mapping(item.get("profile"))
+    return Contact(
+        identifier(item.get("wa_id")),
+        identifier(item.get("user_id")),
+        identifier(item.get("parent_user_id")),
+        Profile(string(profile.get("name")), string(profile.get("username"))),
+    )
+
+
+def is_named(person: Person) -> bool:
+    """Whether there is an identifier to know the person by; a display name is none."""
+    return (person.bsuid or person.parent_bsuid or person.wa_id) is not None
+
+
+def _is_usual(phone: str, user_id: str | None) -> bool:
+    """Whether the identifiers can stand as they are: digits, and an id that does not merely repeat them."""
+    return phone.isdigit() and (user_id is None or (user_id != "" and not user_id.endswith(phone)))
+
+
+def _index_of(person: Person | None, contacts: list[Person], alone: Callable[[], bool]) -> int:
+    if person is not None:
+        for index, contact in enumerate(contacts):
+            if person.bsuid is not None and contact.bsuid == person.bsuid:
+                return index
+        for index, contact in enumerate(contacts):
+            if person.wa_id is not None and contact.wa_id == person.wa_id and _agree(contact.bsuid, person.bsuid):
+                return index
+    if len(contacts) == 1 and (person is None or _may_be(person, contacts[0])) and alone():
+        return 0
+    return -1
+
+
+def _may_be(one: Person, other: Person) -> bool:
+    return _agree(one.bsuid, other.bsuid) and _agree(one.wa_id, other.wa_id)
+
+
+def _agree(one: str | None, other: str | None) -> bool:
+    return one is None or other is None or one == other
+
+
+def _words(value: str | None) -> str | None:
+    return (value.strip() or None) if value else None
+
+
+def _handle(value: str | None) -> str | None:
+    """A username without the ``@`` that only some payloads write."""
+    return (value.strip().removeprefix("@") or None) if value else None
+
+
+_NOBODY = Person()
+_NO_PROFILE = Profile()

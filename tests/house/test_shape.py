@@ -1,0 +1,55 @@
+"""The house keeps its shape: budgets of size, no words that do not belong, every document as long as its subject."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILE_LINES, TEST_LINES, FUNCTION_LINES = 400, 600, 50
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files of the repository that match, also those not yet committed."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", tracked("*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small(path: Path) -> None:
+    is_test = path.is_relative_to(ROOT / "tests")
+    text = path.read_text()
+    assert text.count("\n") <= (TEST_LINES if is_test else FILE_LINES)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_test:
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= FUNCTION_LINES, f"{node.name} has {length} lines"
+
+
+@pytest.mark.parametrize("path", tracked("src/*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_part_of_the_story_it_is(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    if tree.body:
+        assert ast.get_docstring(tree), "the module has no docstring"
+
+
+def test_no_file_names_a_machine_or_a_package_index() -> None:
+    forbidden = re.compile(r"/work/|/farm/|/root/\.|/tmp/(claude|bash)|pypi\.org|files\.pythonhosted|registry\.npmjs")
+    this = Path(__file__)
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if path != this and path.suffix not in {".png", ".pdf"} and path.parts[-2:] != (".ci", "run")
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        if forbidden.search(line)
+    ]
+    assert found == []
+
+
+def test_empty_packages_stay_empty() -> None:
+    """The stdio bridge imports through them and has to answer within milliseconds."""
+    for name in ("app/__init__.py", "app/mcp/__init__.py", "src/wamcp/__init__.py", "src/wamcp/mcp/__init__.py"):
+        assert (ROOT / name).read_text().strip() == ""

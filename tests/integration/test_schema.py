@@ -1,0 +1,113 @@
+"""The schema: what the migrations make is what tables.py says, and the two limited logins are limited."""
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from wamcp.db import logins
+from wamcp.db.migrate import head, is_current, migrate, sqlalchemy_url
+from wamcp.db.tables import metadata
+from wamcp.embedded.scratch import TemporaryPostgres
+from wamcp.errors import Misconfigured
+from wamcp.settings import Settings, load
+
+
+def test_the_migrations_make_what_tables_py_says(database_url: str) -> None:
+    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrating_twice_changes_nothing(settings: Settings) -> None:
+    assert migrate(settings) == []
+    with psycopg.connect(settings.direct_url()) as connection:
+        assert is_current(connection)
+    assert head() == "0001"
+
+
+def test_the_first_migration_can_be_undone(database_url: str) -> None:
+    from alembic import command
+
+    from wamcp.db.migrate import _config
+
+    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    with psycopg.connect(database_url) as plain:
+        left = plain.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert left == [("alembic_version",)]
+
+
+def test_a_database_that_does_not_fold_letters_is_refused_with_the_statement_to_use(
+    postgres: TemporaryPostgres,
+) -> None:
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS t_ascii")
+        connection.execute("CREATE DATABASE t_ascii TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER libc")
+    url = postgres.url.rpartition("/")[0] + "/t_ascii"
+    try:
+        with pytest.raises(Misconfigured, match="CREATE DATABASE wamcp TEMPLATE template0"):
+            migrate(load({"DATABASE_URL": url}))
+    finally:
+        postgres.drop(url)
+
+
+WRITES = [
+    "INSERT INTO numbers (phone_number_id, waba_id, scope) VALUES ('1', '1', '1')",
+    "UPDATE messages SET text = ''",
+    "DELETE FROM messages",
+    "TRUNCATE messages",
+    "DROP TABLE messages",
+    "ALTER TABLE messages ADD COLUMN x int",
+    "CREATE TABLE x (a int)",
+    "CREATE TEMP TABLE x (a int)",
+    "CREATE SCHEMA x",
+    "SELECT lo_create(0)",
+    "SELECT lo_from_bytea(0, '\\x00')",
+    "SELECT pg_notify('wamcp_events', '')",
+    "SELECT nextval('messages_id_seq')",
+    "COPY messages TO PROGRAM 'true'",
+    "SELECT pg_read_file('/etc/hostname')",
+]
+
+
+@pytest.mark.parametrize("statement", WRITES)
+@pytest.mark.parametrize("guard", ["on", "off"])
+def test_the_reader_cannot_write_even_when_it_drops_its_own_guard(
+    settings: Settings, statement: str, guard: str
+) -> None:
+    with psycopg.connect(logins.reader_url(settings), autocommit=True) as connection:
+        connection.execute(f"SET default_transaction_read_only = {guard}")
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)) as refused:
+            connection.execute(statement)
+        if guard == "off":
+            assert isinstance(refused.value, psycopg.errors.InsufficientPrivilege)
+
+
+@pytest.mark.parametrize("column", ["webhook_events.body", "audit_log.parameters", "parked.fragment"])
+def test_the_reader_sees_no_raw_bytes_and_no_audit(settings: Settings, column: str) -> None:
+    table, name = column.split(".")
+    with (
+        psycopg.connect(logins.reader_url(settings)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(f"SELECT {name} FROM {table}")
+
+
+def test_the_reader_has_its_limits(settings: Settings) -> None:
+    with psycopg.connect(logins.reader_url(settings)) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("3s",)
+        assert connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+
+
+def test_the_auditor_can_only_add_rows(settings: Settings) -> None:
+    with psycopg.connect(logins.audit_url(settings), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO audit_log (actor, action, target, parameters, outcome) VALUES ('mcp', 'read', 'x', '{}', 'ok')"
+        )
+        for statement in ("SELECT * FROM audit_log", "DELETE FROM audit_log", "SELECT text FROM messages"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement)
