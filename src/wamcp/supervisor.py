@@ -22,6 +22,7 @@ from wamcp.errors import CannotStart
 DATABASE = "wamcp"
 READY_SECONDS = 90.0
 MIGRATE_SECONDS = 3600.0
+SERVICE_STOP_SECONDS = 15.0
 
 _PASSED_ON = (
     *("env", "verify_token", "access_token", "app_secret", "verify_webhook_signature", "phone_number_id", "waba_id"),
@@ -168,7 +169,8 @@ def _start_services(runtime: _Runtime, family: Family, commands: Commands) -> No
     with _step("Claude's token is known"):
         ensure_mcp_token(runtime, commands)
     for name, argv in commands.services:
-        family.start(Child(name, Launch(argv=argv, env=runtime.env, cwd=runtime.directory)))
+        launch = Launch(argv=argv, env=runtime.env, cwd=runtime.directory)
+        family.start(Child(name, launch, stop=((signal.SIGTERM, SERVICE_STOP_SECONDS),)))
     with _step(f"WAMCP takes webhooks and answers MCP on {_url(runtime.ports.api)}"):
         _wait_until_ready(runtime, family, [name for name, _ in commands.services])
 
