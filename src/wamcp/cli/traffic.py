@@ -6,16 +6,17 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
-import httpx
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from wamcp.errors import Misconfigured
-from wamcp.simulator.post import TIMEOUT_SECONDS, Answer, post, post_all
-from wamcp.simulator.traffic import events
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from wamcp.simulator.post import Answer
 
 WEBHOOK_PATH = "/webhooks/whatsapp"
 
@@ -33,6 +34,10 @@ def send_webhook(
     state_dir: StateDir = None,
 ) -> None:
     """Sign webhook bodies from FILES as Meta does and post them verbatim; exit 1 unless every answer is 200."""
+    import httpx
+
+    from wamcp.simulator.post import TIMEOUT_SECONDS, post
+
     target, key = _target(url, secret, state_dir)
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
         answers = []
@@ -57,6 +62,11 @@ def simulate_traffic(  # noqa: PLR0913 - one argument for each option of the com
     ] = None,
 ) -> None:  # fmt: skip
     """Post believable invented webhooks (texts, echoes, statuses; many languages) and report how they were answered."""
+    import httpx
+
+    from wamcp.simulator.post import TIMEOUT_SECONDS, post, post_all
+    from wamcp.simulator.traffic import events
+
     bodies = events(seed, count)
     with _progress() as progress:
         task = progress.add_task("webhooks", total=count)
@@ -82,7 +92,7 @@ def _target(url: str | None, secret: str | None, state_dir: Path | None) -> tupl
         missing = "--url" if not base else "--secret (or WHATSAPP_APP_SECRET)"
         typer.echo(f"Nothing to post to: start `wamcp up`, name its --state-dir, or pass {missing}.", err=True)
         raise typer.Exit(2)
-    path = httpx.URL(base).path
+    path = urlsplit(base).path
     return (base.rstrip("/") + WEBHOOK_PATH if path in ("", "/") else base), key.split(",")[0].strip()
 
 
@@ -108,7 +118,7 @@ def _write(bodies: Iterable[bytes], out: Path) -> None:
         (out / f"{number:06d}.json").write_bytes(body)
 
 
-def _summarize(answers: list[Answer]) -> None:
+def _summarize(answers: "list[Answer]") -> None:
     taken = sorted(answer.seconds for answer in answers)
     accepted = sum(answer.status == 200 for answer in answers)
     typer.echo(f"sent {len(answers)}  200: {accepted}  other: {len(answers) - accepted}", err=True)
@@ -123,10 +133,13 @@ def _percentile(ordered: list[float], share: float) -> float:
     return 1000 * ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: "Answer") -> str:
     return str(answer.status) if answer.status else f"no answer: {answer.error}"
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
