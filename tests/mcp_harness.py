@@ -1,5 +1,6 @@
 """Claude's door on a seeded database, in a process of its own: ``python -m tests.mcp_harness DATABASE_URL PORT``."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psycopg
 import uvicorn
 from pydantic import SecretStr
@@ -21,9 +24,11 @@ from starlette.types import Receive, Scope, Send
 from wamcp.access import tokens
 from wamcp.access.tokens import NewToken, TokenCache
 from wamcp.db import logins
+from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
+from wamcp.embedded.scratch import TemporaryPostgres
 from wamcp.mcp.server import create_mcp_app
-from wamcp.settings import Settings
+from wamcp.settings import Settings, load
 from wamcp.vocabulary import TokenKind
 
 SOUTH, NORTH = "100000000000001", "100000000000002"
@@ -53,10 +58,53 @@ class Door:
     database_url: str
     tokens: dict[str, str]
 
+    def rpc(
+        self,
+        method: str,
+        params: object = None,
+        token: str = "all",
+        *,
+        modern: bool = True,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """One JSON-RPC request in either era of the protocol."""
+        params = {} if params is None else params
+        sent = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {self.tokens[token]}"}
+        if modern and isinstance(params, dict):
+            info = {"name": "harness", "version": "1"}
+            meta = {"protocolVersion": "2026-07-28", "clientInfo": info, "clientCapabilities": {}}
+            params = params | {"_meta": {f"io.modelcontextprotocol/{key}": value for key, value in meta.items()}}
+            sent |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+            name = params.get("name") or params.get("uri")
+            sent |= {"Mcp-Name": str(name)} if name else {}
+        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+        return httpx.post(self.url, json=body, headers=sent | (headers or {}), timeout=20)
+
+    def call(self, tool: str, token: str = "all", *, modern: bool = True, **arguments: object) -> dict[str, Any]:
+        """The structured answer of a tool. Fails when it is an error."""
+        result = self.rpc("tools/call", {"name": tool, "arguments": arguments}, token, modern=modern).json()["result"]
+        assert not result["isError"], result
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+        return dict(result["structuredContent"])
+
+    def refusal(self, tool: str, token: str = "all", **arguments: object) -> str:
+        """The words in which a tool refuses. Fails when it does not."""
+        result = self.rpc("tools/call", {"name": tool, "arguments": arguments}, token).json()["result"]
+        assert result["isError"], result
+        return str(result["content"][0]["text"])
+
     def audit(self, columns: str = "action, target, outcome") -> list[tuple[object, ...]]:
         """The audit rows so far, oldest first."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(f"SELECT {columns} FROM audit_log ORDER BY id").fetchall()
+
+
+def running_door(postgres: TemporaryPostgres) -> Iterator[Door]:
+    """A door on a database of its own; the body of the fixtures."""
+    url = postgres.clone("migrated", lambda template: migrate(load({"DATABASE_URL": template})))
+    with opened(url, seed(url)) as door:
+        yield door
+    postgres.drop(url)
 
 
 def seed(url: str) -> dict[str, str]:
@@ -87,9 +135,7 @@ def seed(url: str) -> dict[str, str]:
 
 
 def _person(connection: psycopg.Connection, index: int, name: str) -> None:
-    connection.execute(
-        "INSERT INTO participants (id, name, name_at) OVERRIDING SYSTEM VALUE VALUES (%s, %s, now())", [index, name]
-    )
+    connection.execute("INSERT INTO participants (id, name) OVERRIDING SYSTEM VALUE VALUES (%s, %s)", [index, name])
     connection.execute("INSERT INTO participant_aliases VALUES ('', 'wa_id', %s, %s)", [f"155501000{index:02}", index])
 
 

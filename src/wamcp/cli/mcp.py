@@ -54,7 +54,7 @@ def config(
 
 
 def snippet_for(client: Client, url: str | None, token: str | None) -> str | dict[str, Any]:
-    """JSON for a file, or a shell command; without ``url`` and ``token`` it leads to the ``runtime.json`` found here."""
+    """JSON for a file, or a shell command; without ``url`` and ``token`` it leads to this machine's server."""
     from wamcp.mcp.bridge import read_runtime, runtime_path
 
     local = url is None and token is None and bool(read_runtime().get("mcp_token"))
