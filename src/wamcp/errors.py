@@ -44,6 +44,12 @@ class Overloaded(WamcpError):
     status_code = 503
 
 
+class NotAudited(WamcpError):
+    """The access could not be written to the audit log, so there is no answer; try again in a minute."""
+
+    status_code = 503
+
+
 class Misconfigured(WamcpError):
     """A setting is missing or refused; the message says which one and what to set."""
 

@@ -154,6 +154,9 @@ class Settings(BaseModel):
     pg_bin: str | None = setting(
         None, "WAMCP_PG_BIN", text="Directory with another Postgres's programs for `wamcp up` (default: the wheel's)."
     )
+    git_version: str | None = setting(
+        None, "WAMCP_GIT_VERSION", text="The commit that runs, for `/admin/health` (default: what git says, if it can)."
+    )
     run_as: str | None = setting(
         None,
         "WAMCP_RUN_AS",

@@ -22,6 +22,7 @@ from wamcp.errors import CannotStart
 DATABASE = "wamcp"
 READY_SECONDS = 90.0
 MIGRATE_SECONDS = 3600.0
+SERVICE_STOP_SECONDS = 15.0
 
 _PASSED_ON = (
     *("env", "verify_token", "access_token", "app_secret", "verify_webhook_signature", "phone_number_id", "waba_id"),
@@ -86,6 +87,7 @@ def run(request: Request, environ: Mapping[str, str], commands: Commands | None 
 
 
 def _live(runtime: _Runtime, commands: Commands, signals: Signals) -> None:
+    process.adopt_orphans()
     family = Family()
     family.changed = partial(_write_runtime_file, runtime, family)
     try:
@@ -96,6 +98,7 @@ def _live(runtime: _Runtime, commands: Commands, signals: Signals) -> None:
         sys.stdout.flush()
         while not signals.received:
             signals.wait(family.tend())
+            process.reap_strangers(family.pids())
     finally:
         signals.interrupts = False
         with _step("stopped"):
@@ -166,7 +169,8 @@ def _start_services(runtime: _Runtime, family: Family, commands: Commands) -> No
     with _step("Claude's token is known"):
         ensure_mcp_token(runtime, commands)
     for name, argv in commands.services:
-        family.start(Child(name, Launch(argv=argv, env=runtime.env, cwd=runtime.directory)))
+        launch = Launch(argv=argv, env=runtime.env, cwd=runtime.directory)
+        family.start(Child(name, launch, stop=((signal.SIGTERM, SERVICE_STOP_SECONDS),)))
     with _step(f"WAMCP takes webhooks and answers MCP on {_url(runtime.ports.api)}"):
         _wait_until_ready(runtime, family, [name for name, _ in commands.services])
 
@@ -197,7 +201,7 @@ def _postgres_child(cluster: postgres.Cluster) -> Child:
         postgres.launch(cluster),
         stop=((signal.SIGINT, 30), (signal.SIGQUIT, 7)),
         orphan_seconds=6,
-        before_start=partial(postgres.evict, cluster),
+        clear=partial(postgres.evict, cluster),
         is_passing=partial(postgres.shares_memory_with_the_dead, cluster),
     )
 

@@ -27,11 +27,11 @@ def fold(text: str) -> str | None:
     """What is indexed instead of ``text``, or None when Postgres can index ``text`` as it is. Never raises.
 
     Compatibility forms become plain ones, vowel points and invisible characters go, Arabic and Persian spellings and
-    digits become one, and scripts without blanks become overlapping pairs of characters.
+    digits become one, scripts without blanks become overlapping pairs of characters, and punctuation becomes blanks:
+    else Postgres would read INV-2026-000123 as a word and two negative numbers, and 1.234,56 as 1.234.
     """
-    if text.isascii():
-        return None
-    folded = _pairs(_fold_characters(text), open_end=False)
+    folded = text if text.isascii() else _pairs(_fold_characters(text), open_end=False)
+    folded = folded.translate(_BLANKS)
     return None if folded == text else folded
 
 
@@ -56,6 +56,7 @@ def literals(query: str) -> list[str]:
     return [piece.rstrip("*") or piece for piece in map(str.strip, found) if piece]
 
 
+_BLANKS = str.maketrans(dict.fromkeys("-_/.,:;@+#()[]{}<>'\"!?*=&%$|~^\\", " "))  # those of wa_tsv in the database
 _QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb]")
 _UNIT = re.compile(r'"([^"]+)"|([^\s"]+)')
 _UNPARTED = re.compile(

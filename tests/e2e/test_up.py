@@ -18,15 +18,22 @@ from typing import Any
 import psycopg
 import pytest
 
+from wamcp.cli.main import app
 from wamcp.embedded.process import is_running
 from wamcp.embedded.scratch import temporary_directory
 
+
+def missing() -> list[str]:
+    """What of the whole this tree does not have yet."""
+    modules = [name for name in ("wamcp.web.app", "wamcp.mcp.server") if importlib.util.find_spec(name) is None]
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands |= {group.name for group in app.registered_groups if group.name}
+    return [*modules, *(f"wamcp {name}" for name in sorted({"up", "api", "worker", "migrate", "token"} - commands))]
+
+
 pytestmark = [
     pytest.mark.embedded,
-    pytest.mark.skipif(
-        importlib.util.find_spec("wamcp.cli.main") is None or importlib.util.find_spec("wamcp.api") is None,
-        reason="wamcp up starts `wamcp api`, which this tree does not have",
-    ),
+    pytest.mark.skipif(bool(missing()), reason=f"wamcp up needs what is not here: {', '.join(missing())}"),
 ]
 
 BODY = {

@@ -46,13 +46,13 @@ def test_a_child_that_keeps_dying_is_started_ever_more_slowly(family: Family, tm
     family.start(child(tmp_path, "print('started')"))
     tend(family, 2.4)
     starts = (tmp_path / "log").read_text().count("started")
-    assert 3 <= starts <= 5  # after 0, 0.1, 0.2, 0.4 and 0.8 seconds, and the time that Python takes
+    assert 2 <= starts <= 5  # after 0, 0.1, 0.2, 0.4 and 0.8 seconds, and the time that Python takes
 
 
 def test_a_death_whose_cause_is_passing_is_followed_by_a_start_at_once(family: Family, tmp_path: Path) -> None:
     family.start(replace(child(tmp_path, "print('started')"), is_passing=lambda: True))
     tend(family, 2.4)
-    assert (tmp_path / "log").read_text().count("started") > 6
+    assert (tmp_path / "log").read_text().count("started") > 5
 
 
 def test_a_change_is_told_after_a_restart_and_again_when_it_could_not_be_told(family: Family, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,12 @@ STAND_INS = Path(__file__).with_name("stand_ins.py")
 class Up:
     """One ``wamcp up`` on a directory."""
 
-    def __init__(self, directory: Path, *, port: int = 0, **environ: str) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, by: Sequence[str] = (), **environ: str) -> None:
         self.directory = directory
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the fixture
         base = {name: value for name, value in os.environ.items() if not name.startswith(("WAMCP_", "WHATSAPP_"))}
         self.process = subprocess.Popen(
-            [sys.executable, str(STAND_INS), "up", str(directory), str(port)],
+            [*by, sys.executable, str(STAND_INS), "up", str(directory), str(port)],
             env={**base, **environ},
             cwd=directory.parent,
             stdout=subprocess.PIPE,
@@ -217,7 +217,17 @@ def test_a_new_supervisor_takes_over_at_once_from_a_killed_one(up: Callable[...,
 
 @pytest.mark.parametrize("kill", [os.kill, os.killpg])
 def test_a_killed_postmaster_comes_back_while_a_backend_was_busy(shared: Up, kill: Any) -> None:
-    one = shared
+    assert_postgres_comes_back(shared, kill)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="only root has rights to give up")
+def test_it_comes_back_too_where_root_may_not_look_at_other_users_processes(up: Callable[..., Up]) -> None:
+    assert_postgres_comes_back(
+        up(by=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")).ready(), os.kill
+    )
+
+
+def assert_postgres_comes_back(one: Up, kill: Callable[[int, int], None]) -> None:
     before = one.runtime
     with one.connect() as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS n")

@@ -1,9 +1,29 @@
 """Rows to columns, the shape in which a batch travels to Postgres's unnest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
-def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
-    """``rows`` of ``width`` values each, as ``width`` lists; also when there are no rows."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def columns(rows: Sequence[Sequence[Any]], width: int) -> list[str]:
+    """``rows`` of ``width`` values each, as ``width`` array literals; also when there are no rows.
+
+    Each column holds None and values of one type: str, int, bool or bytes. The literals (Postgres manual, 8.15.2) are
+    made here because psycopg's own take five times as long, which is a third of what a batch costs.
+    """
+    if not rows:
+        return ["{}"] * width
+    return [_array(column) for column in zip(*rows, strict=True)]
+
+
+def _array(values: Iterable[Any]) -> str:
+    return "{" + ",".join([_element(value) for value in values]) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bytes):
+        return '"\\\\x' + value.hex() + '"'
+    return str(value)

@@ -56,7 +56,7 @@ applied = Table(
     "applied",
     metadata,
     Column("seq", BigInteger, Identity(), primary_key=True),
-    Column("event_id", BigInteger, nullable=False, unique=True),
+    Column("event_id", BigInteger, nullable=False),
 )
 
 started = Table(
@@ -127,7 +127,7 @@ conversations = Table(
     metadata,
     _id(),
     Column("number_id", Integer, ForeignKey("numbers.id"), nullable=False),
-    Column("participant_id", BigInteger, ForeignKey("participants.id"), index=True),
+    Column("participant_id", BigInteger, ForeignKey("participants.id")),
     Column("group_id", Text),
     Column("message_count", Integer, nullable=False, server_default="0"),
     Column("last_message_at", _moment),
@@ -138,12 +138,6 @@ conversations = Table(
     CheckConstraint("(participant_id IS NULL) <> (group_id IS NULL)", name="conversations_one_partner"),
 )
 Index("conversations_recent", conversations.c.last_message_at.desc().nulls_last(), conversations.c.id.desc())
-Index(
-    "conversations_number_recent",
-    conversations.c.number_id,
-    conversations.c.last_message_at.desc().nulls_last(),
-    conversations.c.id.desc(),
-)
 
 # Messages and what became of them.
 
@@ -166,7 +160,7 @@ messages = Table(
     Column("text", Text, nullable=False),
     Column("search_text", Text),
     Column("fragment", JSON),
-    Column("tsv", TSVECTOR, Computed("wa_tsv(coalesce(search_text, text))", persisted=True)),
+    Column("tsv", TSVECTOR, Computed("to_tsvector('public.wa', coalesce(search_text, text))", persisted=True)),
     UniqueConstraint("number_id", "wamid"),
     postgresql_with={"fillfactor": 90},
 )

@@ -16,6 +16,7 @@ from wamcp.embedded.process import Launch, spawn
 
 _FIRST_DELAY, _LONGEST_DELAY, _PASSING_DELAY = 0.1, 5.0, 0.05
 _STABLE_SECONDS = 10.0
+_PASSING_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 _TELL_AGAIN_SECONDS = 1.0
 
@@ -32,7 +33,8 @@ class Child:
     """Signals and the seconds that each is given, before SIGKILL."""
     orphan_seconds: float = 0
     """How long it may take to leave by itself when we are killed."""
-    before_start: Callable[[], None] | None = None
+    clear: Callable[[], None] | None = None
+    """Ends what a predecessor left behind; called before each start and after the end."""
     is_passing: Callable[[], bool] | None = None
     """Whether its last death has a cause that passes by itself: then it is tried again at once, for ten seconds."""
 
@@ -73,6 +75,10 @@ class Family:
         kept = self._kept.get(name)
         return kept.process.pid if kept is not None and kept.process is not None else None
 
+    def pids(self) -> set[int]:
+        """Every process that it started and waits for."""
+        return {self._guard.pid, *(kept.process.pid for kept in self._kept.values() if kept.process is not None)}
+
     def tend(self) -> float | None:
         """Buries the dead and starts who is due; seconds until somebody is due, None when all are well."""
         now = time.monotonic()
@@ -94,14 +100,16 @@ class Family:
                 _end(kept.process, kept.child.stop)
                 self._leave(kept.process)
                 kept.process = None
+            if kept.child.clear is not None:
+                kept.child.clear()
         if self._guard.stdin is not None:
             self._guard.stdin.close()
         self._guard.wait()
 
     def _start(self, kept: _Kept) -> None:
         child = kept.child
-        if child.before_start is not None:
-            child.before_start()
+        if child.clear is not None:
+            child.clear()
         kept.process = spawn(child.launch)
         kept.started = time.monotonic()
         self._tell_guard(f"+{kept.process.pid} {child.orphan_seconds}")
@@ -141,7 +149,11 @@ class Family:
             kept.failing_since = now
         kept.failures += 1
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(kept.failures - 1, 10))
-        if kept.child.is_passing is not None and now - kept.failing_since < 10 and kept.child.is_passing():
+        if (
+            kept.child.is_passing is not None
+            and now - kept.failing_since < _PASSING_SECONDS
+            and kept.child.is_passing()
+        ):
             delay = _PASSING_DELAY
         kept.due = now + delay
 

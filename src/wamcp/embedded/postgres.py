@@ -15,6 +15,7 @@ from psycopg import sql
 from wamcp.embedded.process import (
     Account,
     Launch,
+    adopted,
     bound_to_us,
     give,
     is_running,
@@ -105,15 +106,16 @@ def launch(cluster: Cluster, more: Mapping[str, str] | None = None) -> Launch:
 def evict(cluster: Cluster) -> None:
     """Ends whatever still runs on this cluster's files and removes lock files whose pid is another program's by now.
 
-    For the holder of the state directory's lock only: nobody else may be using these files. A postmaster that lives
-    was left by a supervisor that died; backends without one hold the shared memory that the next start needs.
+    For the holder of the state directory's lock only, while it has no Postgres: nobody else may be using these files.
+    A postmaster that lives was left by a supervisor that died; backends without one, which we adopted or find by their
+    directory, hold the shared memory that the next start needs, for as long as their query takes.
     """
     postmaster_lock = cluster.data / "postmaster.pid"
     postmaster = _pid_in(postmaster_lock)
     if postmaster is not None and _is_postmaster(postmaster, cluster):
         signal_all([postmaster], signal.SIGQUIT)
         wait_for(lambda: not is_running(postmaster), 7)
-    orphans = list(running_in(cluster.data, "postgres"))
+    orphans = sorted({*running_in(cluster.data, "postgres"), *adopted("postgres")})
     signal_all(orphans, signal.SIGKILL)
     wait_for(lambda: not any(is_running(pid) for pid in orphans), 2)
     for lock in [postmaster_lock, *cluster.data.parent.glob(".s.PGSQL.*.lock")]:

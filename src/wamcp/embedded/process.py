@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from wamcp.errors import CannotStart
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _LOG_BYTES = 10_000_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -128,6 +129,29 @@ def running_in(directory: Path, program: str) -> Iterator[int]:
             continue
 
 
+def adopt_orphans() -> None:
+    """Makes the kernel hand us the orphans among our descendants (PR_SET_CHILD_SUBREAPER), see :func:`adopted`."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def adopted(program: str) -> Iterator[int]:
+    """Our children named ``program``. Needs no rights over them, unlike :func:`running_in`."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name == program and int(rest.split()[1]) == os.getpid():
+            yield int(entry.name)
+
+
+def reap_strangers(known: Collection[int]) -> None:
+    """Buries adopted children that ended; ``known`` ones are left to those who wait for them."""
+    while (ended := _next_ended()) is not None and ended not in known:
+        os.waitpid(ended, 0)
+
+
 def signal_all(pids: Sequence[int], number: int) -> None:
     """Sends a signal to each; who is gone is gone."""
     for pid in pids:
@@ -155,6 +179,14 @@ def tail(path: Path, lines: int = 8) -> str:
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
     except OSError:
         return ""
+
+
+def _next_ended() -> int | None:
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if ended is None else ended.si_pid
 
 
 def _open_log(path: Path, account: Account | None) -> int:

@@ -78,6 +78,7 @@ def claim(connection: psycopg.Connection) -> list[Queued]:
         "  FROM (SELECT event_id, size FROM webhook_queue ORDER BY event_id LIMIT %s) AS first"
         ") AS q JOIN webhook_events e ON e.id = q.event_id WHERE q.upto - q.size < %s ORDER BY e.id",
         [BATCH_EVENTS, BATCH_BYTES],
+        binary=True,
     ).fetchall()
     return [Queued(*row) for row in rows]
 
@@ -159,8 +160,7 @@ def _reason(error: Exception) -> str:
 
 def _finish(connection: psycopg.Connection, event_ids: list[int]) -> None:
     connection.execute(
-        "INSERT INTO applied (event_id) SELECT u FROM unnest(%s::bigint[]) WITH ORDINALITY AS t (u, n) ORDER BY n"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO applied (event_id) SELECT u FROM unnest(%s::bigint[]) WITH ORDINALITY AS t (u, n) ORDER BY n",
         [event_ids],
     )
     connection.execute("DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])", [event_ids])

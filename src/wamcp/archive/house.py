@@ -1,0 +1,48 @@
+"""The state of the house: what waits, what is parked, and whether the schema is the one this release expects."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from wamcp.db import migrate
+from wamcp.db.session import ReadConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Webhooks kept but not yet understood; ``oldest_pending_seconds`` is 0 when nothing waits. Parked by kind."""
+
+    events_pending: int
+    oldest_pending_seconds: float
+    parked: dict[str, int]
+
+
+def backlog(connection: ReadConnection) -> Backlog:
+    """What waits and what is parked."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0)::float8"
+        " FROM webhook_queue"
+    ).fetchone()
+    assert row is not None
+    parked = connection.execute("SELECT kind, count(*) FROM parked GROUP BY kind ORDER BY kind").fetchall()
+    return Backlog(row[0], max(0.0, row[1]), dict(parked))
+
+
+def ping(connection: ReadConnection) -> None:
+    """Asks the least that can be asked."""
+    connection.execute("SELECT 1")
+
+
+def server_version(connection: ReadConnection) -> str:
+    """Postgres's version, e.g. ``18.1``."""
+    return connection.info.parameter_status("server_version") or ""
+
+
+def schema_is_current(connection: ReadConnection) -> bool:
+    """Whether the migrations of this release have run, and none newer."""
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row is not None and row[0] == _head()
+
+
+@cache
+def _head() -> str:
+    return migrate.head()

@@ -1,0 +1,54 @@
+"""The admin API's application: its gate, its routes, and how errors are said."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from wamcp.access.tokens import TokenCache
+from wamcp.db.session import Pool
+from wamcp.errors import Overloaded, WamcpError
+from wamcp.settings import Settings
+from wamcp.version import version
+from wamcp.vocabulary import TokenKind
+from wamcp.web import admin, health
+from wamcp.web.auth import Gate, error_body
+
+
+def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
+    """The application for everything but the webhook and ``/mcp``; reads through ``reader``, records by ``auditor``."""
+    app = FastAPI(title="WAMCP", version=version(), docs_url=None, redoc_url=None, exception_handlers=_HANDLERS)
+    app.state.settings = settings
+    app.state.reader = reader
+    app.include_router(health.router)
+    app.include_router(admin.router)
+    key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
+    app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
+    health.expose_backlog(reader)
+    return app
+
+
+def _ours(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WamcpError)
+    headers = {"retry-after": "5"} if isinstance(error, Overloaded) else None
+    return JSONResponse(error_body(error), error.status_code, headers)
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    sentences = [f"{'.'.join(map(str, part['loc'][1:])) or 'request'}: {part['msg']}." for part in error.errors()]
+    return JSONResponse({"error": "invalid_request", "detail": " ".join(sentences)}, 422)
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    told = {404: f"There is nothing at {request.url.path[:200]}; /openapi.json lists what there is."}
+    told[405] = f"{request.method} is not answered here; the admin API is read with GET."
+    detail = told.get(error.status_code, str(error.detail))
+    name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
+    return JSONResponse({"error": name, "detail": detail}, error.status_code, error.headers)
+
+
+_HANDLERS: dict[Any, Any] = {WamcpError: _ours, RequestValidationError: _invalid, HTTPException: _http}
