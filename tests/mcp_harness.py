@@ -57,6 +57,7 @@ class Door:
     url: str
     database_url: str
     tokens: dict[str, str]
+    http: httpx.Client
 
     def rpc(
         self,
@@ -78,7 +79,7 @@ class Door:
             name = params.get("name") or params.get("uri")
             sent |= {"Mcp-Name": str(name)} if name else {}
         body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-        return httpx.post(self.url, json=body, headers=sent | (headers or {}), timeout=20)
+        return self.http.post(self.url, json=body, headers=sent | (headers or {}))
 
     def call(self, tool: str, token: str = "all", *, modern: bool = True, **arguments: object) -> dict[str, Any]:
         """The structured answer of a tool. Fails when it is an error."""
@@ -167,13 +168,16 @@ def _talk(connection: psycopg.Connection, conversation: int, *, number: int, mes
 
 
 @contextmanager
-def opened(database_url: str, tokens_by_name: dict[str, str], port: int = 0) -> Iterator[Door]:
-    """The server in a process of its own, ended afterwards."""
+def opened(database_url: str, tokens_by_name: dict[str, str], port: int = 0, token: str = "") -> Iterator[Door]:
+    """The server in a process of its own, ended afterwards; ``token`` is for requests that bring none."""
     port = port or free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.mcp_harness", database_url, str(port)], cwd=_root())
+    command = [sys.executable, "-m", "tests.mcp_harness", database_url, str(port), token]
+    process = subprocess.Popen(command, cwd=_root())
     try:
-        _wait(f"http://127.0.0.1:{port}/mcp", process)
-        yield Door(f"http://127.0.0.1:{port}/mcp", database_url, tokens_by_name)
+        url = f"http://127.0.0.1:{port}/mcp"
+        _wait(url, process)
+        with httpx.Client(verify=False, trust_env=False, timeout=20) as client:
+            yield Door(url, database_url, tokens_by_name, client)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -203,8 +207,11 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"no server at {url}")
 
 
-def serve(database_url: str, port: int) -> None:
-    """Runs the door until SIGTERM, as the api process does, with its own lifespan and httptools."""
+def serve(database_url: str, port: int, token: str = "") -> None:
+    """Runs the door until SIGTERM, as the api process does, with its own lifespan and httptools.
+
+    With ``token``, requests that bring none get it: for programs that cannot send one.
+    """
     settings = Settings(database_url=SecretStr(database_url))
     reader = open_pool(logins.reader_url(settings), "mcp-reader")
     auditor = open_pool(logins.audit_url(settings), "mcp-audit", size=2)
@@ -219,6 +226,8 @@ def serve(database_url: str, port: int) -> None:
 
     async def parent(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
+            if token and not any(name == b"authorization" for name, _ in scope["headers"]):
+                scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
             await door(scope, receive, send)
             return
         await receive()
@@ -233,4 +242,4 @@ def serve(database_url: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

@@ -11,9 +11,7 @@ from wamcp.errors import Rejected
 from wamcp.words import Unit, fold, parse_query
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Invoice 2026", "café ÉCOLE", "привет", "नमस्ते दुनिया", "안녕하세요 서울"]
-)
+@pytest.mark.parametrize("text", ["", "Invoice 2026", "café ÉCOLE", "привет", "नमस्ते दुनिया", "안녕하세요 서울"])
 def test_text_that_postgres_can_index_needs_nothing(text: str) -> None:
     assert fold(text) is None
 
