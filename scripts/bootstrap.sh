@@ -8,12 +8,14 @@ export UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
 
 say() { printf '%s\n' "$*" >&2; }
 
+# The complete environment also serves where the smaller one is asked for.
+wanted() { cat pyproject.toml "$1" scripts/bootstrap.sh | cksum; }
+is_current() { [ -x .venv/bin/wamcp ] && [ "$(cat .venv/.wamcp-lock 2>/dev/null)" = "$1 $(wanted "$1")" ]; }
 lock=requirements-dev.txt
-[ "${1:-}" = "--runtime" ] && lock=requirements.txt
-stamp=.venv/.wamcp-$lock
-want=$(cat pyproject.toml $lock scripts/bootstrap.sh | cksum)
-if [ -x .venv/bin/wamcp ] && [ "$(cat $stamp 2>/dev/null)" = "$want" ]; then
-  exit 0
+is_current $lock && exit 0
+if [ "${1:-}" = "--runtime" ]; then
+  lock=requirements.txt
+  is_current $lock && exit 0
 fi
 
 python=""
@@ -50,7 +52,8 @@ fi
 
 say "Installing WAMCP into .venv ($lock) ..."
 [ -x .venv/bin/python ] || "$uv" venv -q --python "$python" .venv
+rm -f .venv/.wamcp-lock
 VIRTUAL_ENV=$PWD/.venv "$uv" pip sync -q --require-hashes --compile-bytecode $lock
 VIRTUAL_ENV=$PWD/.venv "$uv" pip install -q --no-deps --compile-bytecode -e .
 .venv/bin/python -m compileall -q src app
-printf '%s' "$want" > $stamp
+printf '%s' "$lock $(wanted $lock)" > .venv/.wamcp-lock

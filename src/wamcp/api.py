@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 import uvicorn
@@ -114,7 +115,7 @@ class Api:
                 auditor,
                 TokenCache(reader, TokenKind.MCP),
                 version=version(),
-                allowed_hosts=_allowed_hosts(self._settings),
+                allowed_hosts=_public_host(self._settings),
                 allowed_origins=[self._settings.public_base_url] if self._settings.public_base_url else [],
             )
             await stack.enter_async_context(mcp.lifespan())
@@ -140,12 +141,8 @@ def _extra_public_paths(settings: Settings) -> set[str]:
     return wanted
 
 
-def _allowed_hosts(settings: Settings) -> list[str]:
-    ports = [settings.port] + ([settings.public_port] if settings.public_port else [])
-    hosts = [f"{name}:{port}" for name in ("127.0.0.1", "localhost") for port in ports]
-    if settings.public_base_url:
-        hosts.append(settings.public_base_url.split("://", 1)[1].split("/", 1)[0])
-    return hosts
+def _public_host(settings: Settings) -> list[str]:
+    return [host] if settings.public_base_url and (host := urlsplit(settings.public_base_url).hostname) else []
 
 
 def _say_callback_url(settings: Settings) -> None:

@@ -32,6 +32,12 @@ class NotAuthorized(Rejected):
     status_code = 401
 
 
+class TooSlow(Rejected):
+    """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
+
+    status_code = 422
+
+
 class Overloaded(WamcpError):
     """The receipt queue is full or the database does not answer; the sender must try again."""
 

@@ -83,3 +83,11 @@ def conversation_ref(row_id: int) -> str:
 def participant_ref(row_id: int) -> str:
     """The short id of a participant as people and Claude see it, e.g. ``p7``."""
     return f"p{row_id}"
+
+
+def row_id(ref: str, letter: str) -> int | None:
+    """The row id in a short id such as ``c123``, or in plain ``123``; None when it is neither."""
+    digits = ref.removeprefix(letter)
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+        return None
+    return int(digits)

@@ -50,6 +50,12 @@ def parse_query(query: str) -> list[Unit]:
     return found
 
 
+def literals(query: str) -> list[str]:
+    """The pieces of a question as they were written, for looking for them inside words."""
+    found = [quoted or word for quoted, word in _UNIT.findall(_QUOTES.sub('"', query.replace("\0", " ")))]
+    return [piece.rstrip("*") or piece for piece in map(str.strip, found) if piece]
+
+
 _QUOTES = re.compile("[\u201c\u201d\u201e\u201f\u00ab\u00bb]")
 _UNIT = re.compile(r'"([^"]+)"|([^\s"]+)')
 _UNPARTED = re.compile(

@@ -116,6 +116,7 @@ def test_the_same_message_in_two_events_is_kept_once_and_counted_once(db: psycop
     assert rows(db, "SELECT sum(inbound) FROM daily_counts") == [(2,)]
 
 
+DAWN = 1_770_000_000
 GHOST = {
     "id": "wamid.g",
     "from": "15550100101",
@@ -146,14 +147,14 @@ def test_a_ghost_that_is_never_replaced_stays_visible(db: psycopg.Connection) ->
 
 
 def test_states_only_move_forward_in_every_order(db: psycopg.Connection) -> None:
-    steps = [("sent", 10), ("delivered", 11), ("read", 12), ("sent", 10)]
+    steps = [("sent", DAWN), ("delivered", DAWN + 1), ("read", DAWN + 2), ("sent", DAWN)]
     for number, order in enumerate(itertools.permutations(steps)):
         bodies = [
             event(change(statuses=[status(f"wamid.{number}", name, at=at)]), account=str(i))
             for i, (name, at) in enumerate(order)
         ]
         understand(db, *bodies)
-    assert rows(db, "SELECT DISTINCT status, extract(epoch FROM at)::int FROM message_state") == [("read", 12)]
+    assert rows(db, "SELECT DISTINCT status, extract(epoch FROM at)::int FROM message_state") == [("read", DAWN + 2)]
     assert rows(db, "SELECT count(DISTINCT wamid) * 3 = count(*) FROM statuses") == [(True,)]
 
 
@@ -167,7 +168,7 @@ def test_a_status_leaves_the_message_row_alone_and_updates_its_state_in_place(db
     understand(db, message_event("wamid.1", "hello"))
     before = rows(db, "SELECT ctid, xmin FROM messages")
     for step, name in enumerate(["sent", "delivered", "read"]):
-        understand(db, event(change(statuses=[status("wamid.1", name, at=step)])))
+        understand(db, event(change(statuses=[status("wamid.1", name, at=1_770_000_000 + step)])))
     assert rows(db, "SELECT ctid, xmin FROM messages") == before
     for _ in range(50):
         db.execute("SELECT pg_stat_force_next_flush()")

@@ -181,6 +181,14 @@ def test_one_contact_names_all_messages_of_one_sender_but_not_of_two() -> None:
     assert [message.person.name for message in two.messages if message.person] == [None, None]
 
 
+def test_a_batch_of_a_thousand_items_is_read_in_linear_time() -> None:
+    contacts = [{"wa_id": f"1555010{n:04d}", "profile": {"name": f"No. {n}"}} for n in range(1000)]
+    crowd = read_event(event(*(text(**{"from": f"1555010{999 - n:04d}"}) for n in range(1000)), contacts=contacts))
+    nobody = read_event(event(*(text(**{"from": None}) for _ in range(1000)), contacts=[{"profile": {"name": "x"}}]))
+    assert [message.person.name for message in crowd.messages if message.person][:2] == ["No. 999", "No. 998"]
+    assert (crowd.people, len(nobody.parked)) == ([], 1000)
+
+
 def test_the_digits_of_a_business_scoped_id_are_no_phone_number() -> None:
     (message,) = read_event(event(text(**{"from": "5501", "from_user_id": "AE.5501"}))).messages
     assert message.person is not None

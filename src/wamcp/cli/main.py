@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamcp.cli.traffic import send_webhook, simulate_traffic
+from wamcp.cli.up import up
 from wamcp.errors import WamcpError
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+for command in (up, send_webhook, simulate_traffic):
+    app.command()(command)
 
 
 class ApiPart(StrEnum):
@@ -35,13 +41,25 @@ class WorkerPart(StrEnum):
 
 
 @app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="End after the answers.")] = False,
+    state_dir: Annotated[Path | None, typer.Option(help="Where it is kept; emptied first.")] = None,
+) -> None:
+    """Start everything here, play a day of invented messages, and ask Claude's questions."""
+    from wamcp.cli.demo import demo as run
+    from wamcp.cli.up import default_state_dir
+
+    sys.exit(run(state_dir or default_state_dir().with_name("wamcp-demo"), once=once))
+
+
+@app.command()
 def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alone, or all but it.")] = None) -> None:
     """Serve the webhook, the admin API and /mcp."""
     from wamcp.api import serve
 
     settings = _settings(safe=True)
     _migrate(settings)
-    serve(settings, only=None if only is None else only.value)  # type: ignore[arg-type]
+    serve(settings, only=None if only is None else only.value)
 
 
 @app.command()

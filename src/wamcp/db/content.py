@@ -34,14 +34,13 @@ people AS (
 _LINES = {
     "numbers": "SELECT concat_ws('|', phone_number_id, display_phone_number, waba_id, scope) FROM {s}.numbers",
     "participants": """
-        SELECT concat_ws('|', k.key, p.name, extract(epoch FROM p.name_at), p.username,
-          extract(epoch FROM p.username_at))
+        SELECT concat_ws('|', k.key, p.name, 'user', p.username)
         FROM {s}.participants p JOIN people k ON k.id = p.id""",
     "participant_aliases": """
         SELECT concat_ws('|', k.key, scope, kind, value)
         FROM {s}.participant_aliases a JOIN people k ON k.id = a.participant_id""",
     "participant_names": """
-        SELECT concat_ws('|', k.key, kind, value, extract(epoch FROM first_seen_at))
+        SELECT concat_ws('|', k.key, kind, value, extract(epoch FROM first_seen_at), last_seen_day)
         FROM {s}.participant_names n JOIN people k ON k.id = n.participant_id""",
     "conversations": """
         SELECT concat_ws('|', t.key, message_count, extract(epoch FROM last_message_at),

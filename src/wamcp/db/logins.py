@@ -20,7 +20,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "numbers": ("id", "phone_number_id", "display_phone_number", "waba_id", "first_seen_at"),
     "participants": ("id", "name", "username", "created_at"),
     "participant_aliases": ("scope", "kind", "value", "participant_id"),
-    "participant_names": ("participant_id", "kind", "value", "first_seen_at"),
+    "participant_names": ("participant_id", "kind", "value", "first_seen_at", "last_seen_day"),
     "conversations": (
         "id", "number_id", "participant_id", "group_id", "message_count",
         "last_message_at", "last_inbound_at", "last_outbound_at",
@@ -114,6 +114,7 @@ def _limits(connection: psycopg.Connection, reader: str) -> list[sql.Composed]:
     name = sql.Identifier(reader)
     values = {
         "default_transaction_read_only": "on",
+        "default_transaction_isolation": "repeatable read",
         "statement_timeout": f"{READER_STATEMENT_TIMEOUT_MS}ms",
         "idle_in_transaction_session_timeout": "10s",
         "plan_cache_mode": "force_custom_plan",

@@ -11,6 +11,8 @@ from wamcp.vocabulary import AliasKind
 from wamcp.whatsapp.payload.facts import Person
 
 AliasKey = tuple[str, str, str]
+NameKey = tuple[int, str, str]
+SECONDS_PER_DAY = 86_400
 
 
 class Mention(NamedTuple):
@@ -21,12 +23,11 @@ class Mention(NamedTuple):
     at: int
 
 
-@dataclass(slots=True)
-class _Names:
-    name: str | None = None
-    name_at: int = 0
-    username: str | None = None
-    username_at: int = 0
+class _Seen(NamedTuple):
+    """When a name was seen: first at (unix seconds), last on (UTC day number)."""
+
+    first_at: int
+    last_day: int
 
 
 @dataclass(slots=True)
@@ -35,7 +36,6 @@ class _Ledger:
 
     owners: dict[AliasKey, int]
     new_aliases: dict[AliasKey, int] = field(default_factory=dict)
-    first_named: dict[tuple[int, str, str], int] = field(default_factory=dict)
     newcomers: int = 0
 
 
@@ -123,62 +123,58 @@ def _insert_aliases(connection: psycopg.Connection, aliases: dict[AliasKey, int]
 def _keep_names(
     connection: psycopg.Connection, mentions: Sequence[Mention], found: dict[tuple[str, Person], int]
 ) -> None:
-    named = [m for m in mentions if m.person.name or m.person.username]
-    if not named:
-        return
-    ids = sorted({found[(m.scope, m.person)] for m in named if (m.scope, m.person) in found})
-    shown = _shown_names(connection, ids)
-    changed: set[int] = set()
-    first_named: dict[tuple[int, str, str], int] = {}
-    for mention in named:
+    """Notes under which names people were seen, and shows the one seen on the latest day; of several, the newest.
+
+    First moment and last day do not depend on the order in which events come, and change at most once a day.
+    """
+    seen: dict[NameKey, _Seen] = {}
+    for mention in mentions:
         participant = found.get((mention.scope, mention.person))
         if participant is not None:
             for kind, value in (("name", mention.person.name), ("username", mention.person.username)):
-                if value and _show(shown[participant], kind, value, mention.at):
-                    changed.add(participant)
-                    first = (participant, kind, value)
-                    first_named[first] = min(mention.at, first_named.get(first, mention.at))
-    _write_names(connection, {participant: shown[participant] for participant in sorted(changed)}, first_named)
-
-
-def _shown_names(connection: psycopg.Connection, ids: list[int]) -> dict[int, _Names]:
-    rows = connection.execute(
-        "SELECT id, name, extract(epoch FROM name_at)::bigint, username, extract(epoch FROM username_at)::bigint"
-        " FROM participants WHERE id = ANY(%s::bigint[])",
-        [ids],
-    ).fetchall()
-    return {row[0]: _Names(row[1], row[2] or 0, row[3], row[4] or 0) for row in rows}
-
-
-def _show(names: _Names, kind: str, value: str, at: int) -> bool:
-    """Whether ``value`` was not the name shown already; the newest name is the one shown."""
-    shown, since = (names.name, names.name_at) if kind == "name" else (names.username, names.username_at)
-    if value == shown:
-        return False
-    if at >= since:
-        setattr(names, kind, value)
-        setattr(names, f"{kind}_at", at)
-    return True
-
-
-def _write_names(
-    connection: psycopg.Connection, shown: dict[int, _Names], first_named: dict[tuple[int, str, str], int]
-) -> None:
-    if not shown:
+                if value:
+                    _see(seen, (participant, kind, value), _Seen(mention.at, mention.at // SECONDS_PER_DAY))
+    if not seen:
         return
-    rows = [(i, n.name, n.name_at, n.username, n.username_at) for i, n in shown.items()]
+    known = _known_names(connection, sorted({key[0] for key in seen}))
+    news = {key: now for key, now in seen.items() if key not in known or _see(known, key, now)}
+    if news:
+        _write_names(connection, news)
+
+
+def _see(seen: dict[NameKey, _Seen], key: NameKey, now: _Seen) -> bool:
+    before = seen.get(key, now)
+    seen[key] = _Seen(min(before.first_at, now.first_at), max(before.last_day, now.last_day))
+    return seen[key] != before
+
+
+def _known_names(connection: psycopg.Connection, participants: list[int]) -> dict[NameKey, _Seen]:
+    rows = connection.execute(
+        "SELECT participant_id, kind, value, extract(epoch FROM first_seen_at)::bigint, last_seen_day"
+        " FROM participant_names WHERE participant_id = ANY(%s::bigint[])",
+        [participants],
+    ).fetchall()
+    return {(row[0], row[1], row[2]): _Seen(row[3], row[4]) for row in rows}
+
+
+def _write_names(connection: psycopg.Connection, news: dict[NameKey, _Seen]) -> None:
     connection.execute(
-        "UPDATE participants p SET name = u.name, name_at = to_timestamp(nullif(u.name_at, 0)),"
-        " username = u.username, username_at = to_timestamp(nullif(u.username_at, 0))"
-        " FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::bigint[])"
-        " AS u (id, name, name_at, username, username_at) WHERE p.id = u.id",
-        columns(rows, 5),
+        "INSERT INTO participant_names AS n (participant_id, kind, value, first_seen_at, last_seen_day)"
+        " SELECT u.id, u.kind, u.value, to_timestamp(u.at), u.day"
+        " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::int[]) AS u (id, kind, value, at, day)"
+        " ON CONFLICT (participant_id, kind, value) DO UPDATE SET"
+        " first_seen_at = least(n.first_seen_at, excluded.first_seen_at),"
+        " last_seen_day = greatest(n.last_seen_day, excluded.last_seen_day)",
+        columns([(*key, *news[key]) for key in sorted(news)], 5),
     )
     connection.execute(
-        "INSERT INTO participant_names AS n (participant_id, kind, value, first_seen_at)"
-        " SELECT u.id, u.kind, u.value, to_timestamp(u.at)"
-        " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[]) AS u (id, kind, value, at)"
-        " ON CONFLICT (participant_id, kind, value) DO UPDATE SET first_seen_at = excluded.first_seen_at"
-        " WHERE excluded.first_seen_at < n.first_seen_at",
-        columns([(*key, at) for key, at in sorted(first_named.items())], 4),
+        "UPDATE participants p SET name = s.name, username = s.username FROM ("
+        "  SELECT participant_id AS id, max(value) FILTER (WHERE kind = 'name') AS name,"
+        "    max(value) FILTER (WHERE kind = 'username') AS username"
+        "  FROM (SELECT DISTINCT ON (participant_id, kind) participant_id, kind, value FROM participant_names"
+        "        WHERE participant_id = ANY(%s::bigint[])"
+        "        ORDER BY participant_id, kind, last_seen_day DESC, first_seen_at DESC, value DESC) AS shown"
+        "  GROUP BY participant_id) AS s"
+        " WHERE p.id = s.id AND (p.name, p.username) IS DISTINCT FROM (s.name, s.username)",
+        [sorted({key[0] for key in news})],
     )

@@ -97,9 +97,7 @@ participants = Table(
     metadata,
     _id(),
     Column("name", Text),
-    Column("name_at", _moment),
     Column("username", Text),
-    Column("username_at", _moment),
     Column("created_at", _moment, nullable=False, server_default=_now),
 )
 
@@ -120,6 +118,7 @@ participant_names = Table(
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("first_seen_at", _moment, nullable=False),
+    Column("last_seen_day", Integer, nullable=False),
     PrimaryKeyConstraint("participant_id", "kind", "value"),
 )
 

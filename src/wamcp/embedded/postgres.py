@@ -15,7 +15,8 @@ from psycopg import sql
 from wamcp.embedded.process import (
     Account,
     Launch,
-    as_user,
+    adopted,
+    bound_to_us,
     give,
     is_running,
     running_in,
@@ -72,6 +73,16 @@ def prepare(cluster: Cluster) -> bool:
     return True
 
 
+def check_owner(cluster: Cluster) -> None:
+    """Raises :class:`CannotStart` when the cluster belongs to another user than the one it would run as."""
+    wanted = os.geteuid() if cluster.account is None else cluster.account.uid
+    owner = cluster.data.stat().st_uid
+    if owner != wanted:
+        raise CannotStart(
+            f"{cluster.data} belongs to the user with id {owner}: start WAMCP as that user (as root: WAMCP_RUN_AS)."
+        )
+
+
 def launch(cluster: Cluster, more: Mapping[str, str] | None = None) -> Launch:
     """How the server is started, ``more`` being settings on top of ours.
 
@@ -93,23 +104,25 @@ def launch(cluster: Cluster, more: Mapping[str, str] | None = None) -> Launch:
 
 
 def evict(cluster: Cluster) -> None:
-    """Ends whatever still runs on this cluster's files and removes the lock files of the dead.
+    """Ends whatever still runs on this cluster's files and removes lock files whose pid is another program's by now.
 
-    For the holder of the state directory's lock only: nobody else may be using these files. A postmaster that lives
-    was left by a supervisor that died; backends without one hold the shared memory that the next start needs.
+    For the holder of the state directory's lock only, while it has no Postgres: nobody else may be using these files.
+    A postmaster that lives was left by a supervisor that died; backends without one, which we adopted or find by their
+    directory, hold the shared memory that the next start needs, for as long as their query takes.
     """
-    if not cluster.data.is_dir():
-        return
-    postmaster = _postmaster(cluster)
-    if postmaster is not None:
+    postmaster_lock = cluster.data / "postmaster.pid"
+    postmaster = _pid_in(postmaster_lock)
+    if postmaster is not None and _is_postmaster(postmaster, cluster):
         signal_all([postmaster], signal.SIGQUIT)
         wait_for(lambda: not is_running(postmaster), 7)
-    orphans = list(running_in(cluster.data, "postgres"))
+    orphans = sorted({*running_in(cluster.data, "postgres"), *adopted("postgres")})
     signal_all(orphans, signal.SIGKILL)
     wait_for(lambda: not any(is_running(pid) for pid in orphans), 2)
-    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
-    for lock in cluster.data.parent.glob(".s.PGSQL.*.lock"):
-        lock.unlink(missing_ok=True)
+    for lock in [postmaster_lock, *cluster.data.parent.glob(".s.PGSQL.*.lock")]:
+        pid = _pid_in(lock)
+        # Of a pid that is gone Postgres takes care itself; a reused one, or a zombie's, it believes to be a postmaster.
+        if pid is not None and Path(f"/proc/{pid}").exists() and not _is_postmaster(pid, cluster):
+            lock.unlink(missing_ok=True)
 
 
 def shares_memory_with_the_dead(cluster: Cluster) -> bool:
@@ -198,7 +211,7 @@ def _initdb(cluster: Cluster, directory: Path) -> None:
             text=True,
             env=_environment(),
             cwd=cluster.home,
-            **as_user(cluster.account),
+            **bound_to_us(cluster.account),
         )
     finally:
         password.unlink(missing_ok=True)
@@ -245,18 +258,22 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _postmaster(cluster: Cluster) -> int | None:
-    """The living postmaster of the lock file; None when that pid is gone, a zombie, or another program by now."""
+def _pid_in(lock: Path) -> int | None:
     try:
-        pid = int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        return abs(int(lock.read_text().split("\n", 1)[0]))
     except (OSError, ValueError):
         return None
+
+
+def _is_postmaster(pid: int, cluster: Cluster) -> bool:
     if not is_running(pid):
-        return None
+        return False
+    process = Path(f"/proc/{pid}")
     try:
-        ours = Path(f"/proc/{pid}/exe").readlink().name == "postgres"
+        return (process / "exe").readlink().name == "postgres" and (
+            process / "cwd"
+        ).readlink() == cluster.data.resolve()
     except PermissionError:  # root without CAP_SYS_PTRACE, as in a container
-        ours = str(cluster.data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return str(cluster.data).encode() in (process / "cmdline").read_bytes()
     except OSError:
-        return None
-    return pid if ours else None
+        return False

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 from wamcp.errors import CannotStart
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LOG_BYTES = 10_000_000
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -69,18 +71,20 @@ def spawn(launch: Launch) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid(), launch.death_signal),
             umask=0o077,
-            **as_user(launch.account),
+            **bound_to_us(launch.account, launch.death_signal),
         )
     finally:
         if launch.log is not None:
             os.close(output)
 
 
-def as_user(account: Account | None) -> dict[str, Any]:
-    """The arguments of subprocess that change the user; none for ourselves."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}
+def bound_to_us(account: Account | None, death_signal: int = signal.SIGKILL) -> dict[str, Any]:
+    """The arguments of subprocess that change the user and have the kernel send ``death_signal`` when we die."""
+    arm = _die_with(os.getpid(), death_signal)
+    if account is None:
+        return {"preexec_fn": arm}
+    return {"preexec_fn": arm, "user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def give(path: Path, account: Account | None) -> None:
@@ -116,14 +120,36 @@ def is_running(pid: int) -> bool:
 
 def running_in(directory: Path, program: str) -> Iterator[int]:
     """Processes named ``program`` whose working directory is ``directory``."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    directory = directory.resolve()
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "exe").readlink().name == program and (entry / "cwd").readlink() == directory:
                 yield int(entry.name)
         except OSError:
             continue
+
+
+def adopt_orphans() -> None:
+    """Makes the kernel hand us the orphans among our descendants (PR_SET_CHILD_SUBREAPER), see :func:`adopted`."""
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def adopted(program: str) -> Iterator[int]:
+    """Our children named ``program``. Needs no rights over them, unlike :func:`running_in`."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name == program and int(rest.split()[1]) == os.getpid():
+            yield int(entry.name)
+
+
+def reap_strangers(known: Collection[int]) -> None:
+    """Buries adopted children that ended; ``known`` ones are left to those who wait for them."""
+    while (ended := _next_ended()) is not None and ended not in known:
+        os.waitpid(ended, 0)
 
 
 def signal_all(pids: Sequence[int], number: int) -> None:
@@ -155,7 +181,17 @@ def tail(path: Path, lines: int = 8) -> str:
         return ""
 
 
+def _next_ended() -> int | None:
+    try:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    return None if ended is None else ended.si_pid
+
+
 def _open_log(path: Path, account: Account | None) -> int:
+    if path.is_file() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     if account is not None:
         os.fchown(descriptor, account.uid, account.gid)

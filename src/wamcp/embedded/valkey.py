@@ -57,7 +57,7 @@ def launch(broker: Broker) -> Launch:
     )
 
 
-def wait_until_ready(broker: Broker, pid: int, is_alive: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until_ready(broker: Broker, pid: int | None, is_alive: Callable[[], bool], seconds: float = 60) -> None:
     """Waits until the server on the port answers and is ``pid``, since another on that port makes ours exit quietly.
 
     Raises :class:`CannotStart` with the log's last lines.

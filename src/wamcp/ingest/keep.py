@@ -14,6 +14,8 @@ from wamcp.vocabulary import Direction, ParkedKind
 from wamcp.whatsapp.payload.facts import Facts, MessageFact, ParkedFact, Person
 from wamcp.words import fold
 
+INDEXED_CHARACTERS = 100_000
+
 Participants = dict[tuple[str, Person], int]
 
 
@@ -88,8 +90,15 @@ def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[
         ghost=fact.ghost,
         reply_to=fact.reply_to,
         text=fact.text,
-        search_text=fold(fact.text),
+        search_text=_search_text(fact.text),
         fragment=_json_text(fact.fragment),
+    )
+
+
+def _search_text(text: str) -> str | None:
+    # A tsvector has at most 1 MB; what stands beyond the limit is kept and shown, but not found by its words.
+    return (
+        fold(text) if len(text) <= INDEXED_CHARACTERS else fold(text[:INDEXED_CHARACTERS]) or text[:INDEXED_CHARACTERS]
     )
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Person(msgspec.Struct, frozen=True):
+class Person(msgspec.Struct, frozen=True, gc=False):
     """How a webhook names somebody. Every identifier is optional; all are opaque strings of Meta's."""
 
     bsuid: str | None = None
@@ -13,7 +13,7 @@ class Person(msgspec.Struct, frozen=True):
     username: str | None = None
 
 
-class NumberFact(msgspec.Struct, frozen=True):
+class NumberFact(msgspec.Struct, frozen=True, gc=False):
     """One of our numbers was named by an entry of account ``waba_id``."""
 
     phone_number_id: str
@@ -21,7 +21,7 @@ class NumberFact(msgspec.Struct, frozen=True):
     waba_id: str
 
 
-class MessageFact(msgspec.Struct, frozen=True):
+class MessageFact(msgspec.Struct, frozen=True, gc=False):
     """One message. ``person`` is the other party: the sender when inbound, the recipient when outbound.
 
     ``item`` is its place in the event (``entry/0/changes/0/messages/2``), ``sent_at`` Meta's unix seconds, ``text``
@@ -44,7 +44,7 @@ class MessageFact(msgspec.Struct, frozen=True):
     fragment: bytes | None
 
 
-class StatusFact(msgspec.Struct, frozen=True):
+class StatusFact(msgspec.Struct, frozen=True, gc=False):
     """One status of an outbound message. ``participant`` is set for groups, where each member has a status."""
 
     item: str
@@ -58,7 +58,7 @@ class StatusFact(msgspec.Struct, frozen=True):
     pricing: bytes | None
 
 
-class ParkedFact(msgspec.Struct, frozen=True):
+class ParkedFact(msgspec.Struct, frozen=True, gc=False):
     """A part of the event that is kept without being understood; ``item`` is empty for the event as a whole."""
 
     item: str
@@ -67,7 +67,7 @@ class ParkedFact(msgspec.Struct, frozen=True):
     fragment: bytes | None
 
 
-class Facts(msgspec.Struct, frozen=True):
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """All that one event says, in the order of its JSON."""
 
     numbers: list[NumberFact]

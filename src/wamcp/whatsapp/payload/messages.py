@@ -88,9 +88,14 @@ def read_message(raw: msgspec.Raw, number: str, company: Company, path: str, ech
 
 def other_party(item: dict[str, Any], echo: bool) -> Person | None:
     """Whom a message names as the other party, before the contacts are asked."""
-    side = "to" if echo else "from"
-    person = identified(*(identifier(item.get(key)) for key in (side, f"{side}_user_id", f"{side}_parent_user_id")))
+    person = identified(*_identifiers(item, echo))
     return _before_the_change(item, person) if "system" in item else person
+
+
+def _identifiers(item: dict[str, Any], echo: bool) -> tuple[str | None, str | None, str | None]:
+    side = "to" if echo else "from"
+    get = item.get
+    return identifier(get(side)), identifier(get(f"{side}_user_id")), identifier(get(f"{side}_parent_user_id"))
 
 
 def _read_any(raw: msgspec.Raw, number: str, company: Company, path: str, echo: bool) -> MessageFact | ParkedFact:
@@ -103,7 +108,10 @@ def _read_any(raw: msgspec.Raw, number: str, company: Company, path: str, echo: 
         return ParkedFact(path, ParkedKind.MALFORMED.value, "a message that is no object", fragment)
     wamid = identifier(item.get("id"))
     sent_at = unix_seconds(item.get("timestamp"))
-    person = known(other_party(item, echo), company)
+    if "system" in item:
+        person = known(other_party(item, echo), company)
+    else:
+        person = acquainted(*_identifiers(item, echo), company)
     group_id = identifier(item.get("group_id"))
     if wamid is None or sent_at is None or (person is None and group_id is None):
         return ParkedFact(path, ParkedKind.MALFORMED.value, _what_is_missing(wamid, sent_at), fragment)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,18 +28,57 @@ class Contact(msgspec.Struct, gc=False):
     profile: Profile | None = None
 
 
+class _Directory(NamedTuple):
+    people: list[Person]
+    by_bsuid: dict[str | None, int]
+    by_wa_id: dict[str | None, int]
+
+
 class Company(msgspec.Struct, gc=False):
-    """The contacts of a value. ``alone`` tells, when it has to be known, whether all its items name one party."""
+    """The contacts of a value; ``alone`` tells, when it has to be known, whether all its items name one party."""
 
     contacts: list[Contact]
     alone: Callable[[], bool]
     met: int = 0
     """One bit for each contact who was recognised in an item."""
+    _one_party: bool | None = None
+    _directory: _Directory | None = None
 
     def strangers(self) -> list[Person]:
         """The contacts who have an identifier, and no item of theirs in the value."""
-        unmet = [person_of(each) for index, each in enumerate(self.contacts) if not self.met >> index & 1]
-        return [person for person in unmet if is_named(person)]
+        people = self.directory().people
+        return [each for index, each in enumerate(people) if not self.met >> index & 1 and is_named(each)]
+
+    def directory(self) -> _Directory:
+        """The contacts as persons, in their order and by their identifiers; the first of several alike counts."""
+        if self._directory is None:
+            people = [person_of(contact) for contact in self.contacts]
+            ranked = list(enumerate(people))[::-1]
+            self._directory = _Directory(
+                people,
+                {each.bsuid: index for index, each in ranked if each.bsuid is not None},
+                {each.wa_id: index for index, each in ranked if each.wa_id is not None},
+            )
+        return self._directory
+
+    def index_of(self, person: Person | None) -> int:
+        """The place of the contact who is ``person``, or -1."""
+        people, by_bsuid, by_wa_id = self.directory()
+        if person is not None:
+            index = by_bsuid.get(person.bsuid, -1)
+            if index >= 0:
+                return index
+            index = by_wa_id.get(person.wa_id, -1)
+            if index >= 0 and _agree(people[index].bsuid, person.bsuid):
+                return index
+        if len(people) == 1 and (person is None or _may_be(person, people[0])) and self._is_alone():
+            return 0
+        return -1
+
+    def _is_alone(self) -> bool:
+        if self._one_party is None:
+            self._one_party = self.alone()
+        return self._one_party
 
 
 def acquainted(phone: str | None, user_id: str | None, parent_id: str | None, company: Company) -> Person | None:
@@ -52,7 +91,7 @@ def acquainted(phone: str | None, user_id: str | None, parent_id: str | None, co
     if not contacts:
         return identified(phone, user_id, parent_id)
     first = contacts[0]
-    if phone and first.wa_id == phone and first.user_id == user_id and _is_usual(phone, user_id):
+    if first.user_id == user_id and first.wa_id == phone and _are_usual(phone, user_id):
         company.met |= 1
         profile = first.profile
         return Person(
@@ -67,12 +106,11 @@ def acquainted(phone: str | None, user_id: str | None, parent_id: str | None, co
 
 def known(person: Person | None, company: Company) -> Person | None:
     """``person`` with what the contacts add, as in ``acquainted``."""
-    contacts = [person_of(contact) for contact in company.contacts]
-    index = _index_of(person, contacts, company.alone)
+    index = company.index_of(person)
     if index < 0:
         return person
     company.met |= 1 << index
-    contact = contacts[index]
+    contact = company.directory().people[index]
     if person is not None:
         contact = Person(
             person.bsuid or contact.bsuid,
@@ -126,22 +164,11 @@ def is_named(person: Person) -> bool:
     return (person.bsuid or person.parent_bsuid or person.wa_id) is not None
 
 
-def _is_usual(phone: str, user_id: str | None) -> bool:
+def _are_usual(phone: str | None, user_id: str | None) -> bool:
     """Whether the identifiers can stand as they are: digits, and an id that does not merely repeat them."""
+    if phone is None:
+        return bool(user_id)
     return phone.isdigit() and (user_id is None or (user_id != "" and not user_id.endswith(phone)))
-
-
-def _index_of(person: Person | None, contacts: list[Person], alone: Callable[[], bool]) -> int:
-    if person is not None:
-        for index, contact in enumerate(contacts):
-            if person.bsuid is not None and contact.bsuid == person.bsuid:
-                return index
-        for index, contact in enumerate(contacts):
-            if person.wa_id is not None and contact.wa_id == person.wa_id and _agree(contact.bsuid, person.bsuid):
-                return index
-    if len(contacts) == 1 and (person is None or _may_be(person, contacts[0])) and alone():
-        return 0
-    return -1
 
 
 def _may_be(one: Person, other: Person) -> bool:

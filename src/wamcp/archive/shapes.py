@@ -1,0 +1,83 @@
+"""How rows become views: the columns that every answer takes, and what is masked in them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from wamcp.archive.scope import Scope
+from wamcp.archive.views import ConversationView, MessageView, ParticipantView
+
+REPLY_WINDOW = timedelta(hours=24)
+"""How long after a customer's message free text may be sent (Meta, "Customer service windows")."""
+
+PARTICIPANT_COLUMNS = """
+  p.id AS participant_id, p.name, p.username,
+  (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'wa_id'
+    ORDER BY value LIMIT 1) AS wa_id,
+  (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'bsuid'
+    ORDER BY value LIMIT 1) AS bsuid"""
+
+UNANSWERED = (
+    "(c.last_inbound_at IS NOT NULL AND (c.last_outbound_at IS NULL OR c.last_outbound_at < c.last_inbound_at))"
+)
+
+_LOOKS_LIKE_PHONE = re.compile(r"[\s+().\-/]*(?:\d[\s+().\-/]*){7,}")
+
+
+def participant_view(row: dict[str, Any], scope: Scope) -> ParticipantView | None:
+    """The person in ``row``, with phone numbers masked unless the bearer may see them."""
+    if row["participant_id"] is None:
+        return None
+    name, wa_id = row["name"], row["wa_id"]
+    if not scope.phones:
+        wa_id = mask(wa_id) if wa_id else wa_id
+        name = mask(name) if name and _LOOKS_LIKE_PHONE.fullmatch(name) else name
+    return ParticipantView(row["participant_id"], name, row["username"], wa_id, row["bsuid"])
+
+
+def mask(phone: str) -> str:
+    """The last four digits of ``phone``, as ``…0100``."""
+    return "…" + "".join(character for character in phone if character.isdecimal())[-4:]
+
+
+def conversation_view(row: dict[str, Any], scope: Scope) -> ConversationView:
+    """The thread in ``row``; nothing that lies before the bearer's window shows in it."""
+    inbound, outbound = (_within(row[name], scope) for name in ("last_inbound_at", "last_outbound_at"))
+    closes = inbound + REPLY_WINDOW if inbound else None
+    return ConversationView(
+        id=row["id"],
+        number=scope.numbers[row["number_id"]],
+        participant=participant_view(row, scope),
+        group_id=row["group_id"],
+        message_count=row["message_count"],
+        last_message_at=_within(row["last_message_at"], scope),
+        last_inbound_at=inbound,
+        last_outbound_at=outbound,
+        unanswered=inbound is not None and (outbound is None or outbound < inbound),
+        reply_window_open_until=closes if closes and closes > datetime.now(UTC) else None,
+    )
+
+
+def message_view(row: dict[str, Any], scope: Scope) -> MessageView:
+    """The message in ``row``."""
+    return MessageView(
+        id=row["id"],
+        wamid=row["wamid"],
+        conversation_id=row["conversation_id"],
+        phone_number_id=scope.numbers[row["number_id"]].phone_number_id,
+        direction=row["direction"],
+        source=row["source"],
+        type=row["type"],
+        sent_at=row["sent_at"].astimezone(UTC),
+        sender=participant_view(row, scope),
+        text=row["text"],
+        reply_to=row["reply_to"],
+        reply_to_id=row["reply_to_id"],
+        status=row["status"],
+    )
+
+
+def _within(moment: datetime | None, scope: Scope) -> datetime | None:
+    if moment is None or (scope.since is not None and moment < scope.since):
+        return None
+    return moment.astimezone(UTC)

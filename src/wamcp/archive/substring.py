@@ -1,0 +1,79 @@
+"""When words find nothing: letters inside words, in the newest messages, or in all when there is an index for it."""
+
+from dataclasses import dataclass
+
+from wamcp.archive.conversations import like_pattern
+from wamcp.archive.ground import Ground, Position
+from wamcp.words import literals
+
+NEWEST_ROWS = 20_000
+"""So many messages are read in one go without an index."""
+_TRIGRAM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Row ids, newest first; ``stopped_at``: up to where was looked when older messages are left; ``whole`` if none."""
+
+    ids: list[int]
+    stopped_at: Position | None
+
+    @property
+    def whole(self) -> bool:
+        return self.stopped_at is None
+
+
+def newest_with_letters(ground: Ground, text: str) -> Found:
+    """The newest ``ground.wanted`` messages that have every piece of ``text`` somewhere, accents and case aside."""
+    patterns = _patterns(ground, text)
+    found = _among_newest(ground, patterns)
+    enough = len(found.ids) >= ground.wanted or found.whole
+    if enough or not _has_index(ground) or max(map(len, patterns.values())) < _TRIGRAM + 2:
+        return found
+    return Found(_by_index(ground, patterns), None)
+
+
+def _patterns(ground: Ground, text: str) -> dict[str, str]:
+    rows = ground.connection.execute("SELECT public.wa_norm(piece) FROM unnest(%s::text[]) AS piece", [literals(text)])
+    return {f"piece{number}": like_pattern(row[0]) for number, row in enumerate(rows)}
+
+
+def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:
+    newest = ground.newest("m.id, m.sent_at, m.text, m.direction, m.type", NEWEST_ROWS)
+    row = ground.connection.execute(
+        f"""
+        WITH newest AS MATERIALIZED ({newest}),
+          m AS (SELECT id, sent_at, direction, type, public.wa_norm(text) AS letters FROM newest OFFSET 0)
+        SELECT (SELECT count(*) FROM newest), last.sent_at, last.id,
+          ARRAY(SELECT m.id FROM m WHERE {_match("m.letters", patterns)} AND {ground.filters()}
+            ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s)
+        FROM (SELECT sent_at, id FROM newest ORDER BY sent_at, id LIMIT 1) AS last""",
+        {**ground.parameters(), **patterns},
+    ).fetchone()
+    if row is None:
+        return Found([], None)
+    read, sent, row_id, ids = row
+    return Found(ids, (sent, row_id) if read == NEWEST_ROWS else None)
+
+
+def _by_index(ground: Ground, patterns: dict[str, str]) -> list[int]:
+    rows = ground.connection.execute(
+        f"""
+        WITH hits AS MATERIALIZED (
+          SELECT m.id, m.sent_at FROM messages m
+          WHERE {_match("public.wa_norm(m.text)", patterns)} AND {ground.place()} AND {ground.filters()})
+        SELECT id FROM hits ORDER BY sent_at DESC, id DESC LIMIT %(wanted)s""",
+        {**ground.parameters(), **patterns},
+    )
+    return [row[0] for row in rows]
+
+
+def _match(letters: str, patterns: dict[str, str]) -> str:
+    return " AND ".join(f"{letters} LIKE %({name})s" for name in patterns)
+
+
+def _has_index(ground: Ground) -> bool:
+    row = ground.connection.execute(
+        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('public.messages_substring') AND indisvalid"
+    ).fetchone()
+    return row is not None

@@ -1,0 +1,114 @@
+"""From the words of a question to the lexemes that Postgres makes of them, and how many messages may hold them."""
+
+import threading
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+
+from wamcp.db.session import ReadConnection
+from wamcp.words import Unit
+
+STATISTICS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What to ask the index: ``tsquery``, and ``share``, the part of all ``rows`` that can match at most (0 to 1).
+
+    ``guessed``: a beginning of a word that the statistics do not list, so ``share`` may be too low.
+    """
+
+    tsquery: str
+    share: float
+    guessed: bool
+    rows: float
+
+    @property
+    def expected(self) -> float:
+        """How many messages the index will have to look at, at most."""
+        return self.share * self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What ANALYZE found: the share of messages that hold each of the commonest lexemes; others are below ``least``."""
+
+    shares: dict[str, float]
+    least: float
+    rows: float
+    read_at: float
+
+    def share(self, lexeme: str, prefix: bool) -> tuple[float, bool]:
+        """The share of messages with ``lexeme`` (or a word that begins with it), and whether that is a guess."""
+        if not prefix:
+            return self.shares.get(lexeme, self.least), False
+        listed = sum(share for word, share in self.shares.items() if word.startswith(lexeme))
+        return min(1.0, listed + self.least), listed == 0.0
+
+
+def terms_of(connection: ReadConnection, units: list[Unit]) -> Terms | None:
+    """What ``units`` mean to the index; None when nothing in them is a word (only signs and pictures)."""
+    rows = connection.execute(
+        "SELECT u.n::int - 1, t.lexeme, p.position FROM unnest(%s::text[]) WITH ORDINALITY AS u (words, n),"
+        " unnest(public.wa_tsv(u.words)) AS t, unnest(t.positions) AS p (position) ORDER BY 1, 3, 2",
+        [[unit.text for unit in units]],
+    ).fetchall()
+    if not rows:
+        return None
+    statistics = _statistics(connection)
+    phrases: list[str] = []
+    shares: list[tuple[float, bool]] = []
+    for place, unit in enumerate(units):
+        lexemes = [(lexeme, position) for at, lexeme, position in rows if at == place]
+        if lexemes:
+            phrases.append(_phrase(lexemes, unit.prefix))
+            shares += [
+                statistics.share(lexeme, unit.prefix and position == lexemes[-1][1]) for lexeme, position in lexemes
+            ]
+    certain = [share for share, guess in shares if not guess]
+    return Terms(
+        tsquery=" & ".join(dict.fromkeys(phrases)),
+        share=min(certain) if certain else min(share for share, _ in shares),
+        guessed=not certain,
+        rows=statistics.rows,
+    )
+
+
+def _phrase(lexemes: list[tuple[str, int]], prefix: bool) -> str:
+    parts = [_quoted(lexemes[0][0])]
+    for (_, before), (lexeme, position) in pairwise(lexemes):
+        parts.append(f"<{position - before}> {_quoted(lexeme)}")
+    return f"({' '.join(parts)}{':*' if prefix else ''})"
+
+
+def _quoted(lexeme: str) -> str:
+    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+_lock = threading.Lock()
+_read: dict[tuple[str, int, str], Statistics] = {}
+
+
+def _statistics(connection: ReadConnection) -> Statistics:
+    """At most :data:`STATISTICS_SECONDS` old, per database."""
+    info = connection.info
+    database = (info.host, info.port, info.dbname)
+    found = _read.get(database)
+    if found is None or time.monotonic() - found.read_at > STATISTICS_SECONDS:
+        found = _read_statistics(connection)
+        with _lock:
+            _read[database] = found
+    return found
+
+
+def _read_statistics(connection: ReadConnection) -> Statistics:
+    row = connection.execute(
+        "SELECT s.most_common_elems::text::text[], s.most_common_elem_freqs, c.reltuples::float8 FROM pg_class c"
+        " LEFT JOIN pg_stats s ON s.schemaname = 'public' AND s.tablename = 'messages' AND s.attname = 'tsv'"
+        " WHERE c.oid = 'public.messages'::regclass"
+    ).fetchone()
+    if row is None or not row[0]:
+        return Statistics({}, 1.0, max(0.0, row[2]) if row else 0.0, time.monotonic())
+    shares = dict(zip(row[0], row[1], strict=False))
+    return Statistics(shares, min(shares.values()), max(0.0, row[2]), time.monotonic())

@@ -1,0 +1,182 @@
+"""``wamcp demo``: everything on this machine, a day of invented messages, and Claude's questions answered."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from wamcp.embedded.ports import is_free
+from wamcp.errors import CannotStart
+from wamcp.simulator.post import TIMEOUT_SECONDS, post
+from wamcp.simulator.traffic import a_day
+
+SEED = 1
+PORT = 8000
+UNDERSTOOD_WITHIN_S = 30.0
+
+QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
+    ("What is in the archive?", "get_status", {}),
+    ("Who is waiting for an answer?", "list_conversations", {"unanswered_only": True, "limit": 5}),
+    ("Who wrote about azulejos?", "search_messages", {"query": "azulejo", "limit": 4}),
+    ("Which invoices (فاتورة) were mentioned in Arabic?", "search_messages", {"query": "فاتورة", "limit": 4}),
+    ("What was said about orders (订单) in Chinese?", "search_messages", {"query": "订单", "limit": 4}),
+    ("Where is invoice INV-2026-000123?", "search_messages", {"query": "INV-2026-000123", "limit": 4}),
+]
+
+_console = Console(highlight=False)
+
+
+def demo(directory: Path, *, once: bool) -> int:
+    """Demonstrates WAMCP on a fresh ``directory``; returns the exit code. With ``once`` it ends after the answers."""
+    _clear(directory)
+    with _up(directory) as process:
+        runtime = json.loads((directory / "runtime.json").read_text())
+        _play(runtime)
+        asyncio.run(_ask(runtime))
+        _say_how_to_go_on(runtime, directory)
+        if once:
+            _console.print("\nThat was the demo; stopping.")
+            return 0
+        _console.print("\nEverything stays up until Ctrl-C.")
+        return process.wait()
+
+
+def _clear(directory: Path) -> None:
+    """Every demo begins with nothing; only a directory that a demo made is emptied."""
+    marker = directory / "demo"
+    if directory.exists() and any(directory.iterdir()) and not marker.exists():
+        raise CannotStart(f"{directory} holds something that no demo made: choose another --state-dir.")
+    runtime = directory / "runtime.json"
+    if runtime.is_file() and _runs(json.loads(runtime.read_text())["pids"]["supervisor"]):
+        raise CannotStart("A demo is running already: end it with Ctrl-C first.")
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True, mode=0o711)
+    marker.touch()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return b"wamcp" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@contextmanager
+def _up(directory: Path) -> Iterator["subprocess.Popen[str]"]:
+    """``wamcp up`` until its line ``ready``; ended in order however we leave."""
+    port = PORT if is_free(PORT) else 0
+    command = [sys.executable, "-m", "wamcp.cli.main", "up", "--state-dir", str(directory), "--port", str(port)]
+    environ = {**os.environ, "WAMCP_LOG_LEVEL": os.environ.get("WAMCP_LOG_LEVEL", "warning")}
+    process = subprocess.Popen(
+        [*command, "--public-port", "0"], stdout=subprocess.PIPE, text=True, env=environ, start_new_session=True
+    )
+    try:
+        if process.stdout is None or not process.stdout.readline().startswith("ready "):
+            raise CannotStart("The demo could not start; what went wrong stands above.")
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _play(runtime: dict[str, Any]) -> None:
+    yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    bodies = a_day(SEED, int(yesterday.timestamp()))
+    began = time.monotonic()
+    with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        answers = [
+            post(client, f"{runtime['api_url']}/webhooks/whatsapp", runtime["app_secret"], body) for body in bodies
+        ]
+        refused = [answer for answer in answers if answer.status != 200]
+        if refused:
+            raise CannotStart(f"{len(refused)} of {len(bodies)} webhooks were not answered with 200.")
+        _await_understanding(client, runtime)
+    taken = time.monotonic() - began
+    _console.print("\n[bold]A day at a tile workshop[/bold]", end="")
+    _console.print(f": {len(bodies)} signed webhooks posted, kept and understood in {taken:.1f} s.")
+
+
+def _await_understanding(client: httpx.Client, runtime: dict[str, Any]) -> None:
+    deadline = time.monotonic() + UNDERSTOOD_WITHIN_S
+    headers = {"X-Admin-Api-Key": runtime["admin_api_key"]}
+    while client.get(f"{runtime['api_url']}/admin/health", headers=headers).json()["events_pending"]:
+        if time.monotonic() > deadline:
+            raise CannotStart("The normalizer did not keep up; see the log above.")
+        time.sleep(0.05)
+
+
+async def _ask(runtime: dict[str, Any]) -> None:
+    from fastmcp import Client
+
+    async with Client(runtime["mcp_url"], auth=runtime["mcp_token"]) as client:
+        for question, tool, arguments in QUESTIONS:
+            answer = await _call(client, question, tool, arguments)
+            if arguments.get("unanswered_only") and answer["conversations"]:
+                first = answer["conversations"][0]
+                reading = {"conversation_id": first["id"], "limit": 6}
+                await _call(client, f"What does {first['untrusted_contact']} want?", "get_messages", reading)
+
+
+async def _call(client: Any, question: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
+    result = await client.call_tool(tool, arguments)
+    taken = (time.monotonic() - began) * 1000
+    answer: dict[str, Any] = result.structured_content
+    _console.print(f"\n[bold cyan]? {escape(question)}[/bold cyan]")
+    _console.print(f"  [dim]{tool}({escape(json.dumps(arguments, ensure_ascii=False))})  {taken:.0f} ms[/dim]")
+    for line in _lines(answer):
+        _console.print(f"  {escape(line)}", soft_wrap=True)
+    return answer
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    if "days" in answer:
+        for day, rows in answer["days"].items():
+            for row in rows:
+                yield f"{day} {'  '.join(str(cell) for cell in row)}"
+    elif "conversations" in answer and isinstance(answer["conversations"], list):
+        for item in answer["conversations"]:
+            waiting = "waiting" if item["unanswered"] else ""
+            yield f"{item['id']}  {item['untrusted_contact']}  last {item['last_message_at']}  {waiting}"
+    else:
+        for name in ("messages", "conversations", "oldest", "newest", "business_numbers", "can_see"):
+            yield f"{name}: {answer[name]}"
+    if answer.get("notice"):
+        yield answer["notice"]
+
+
+def _say_how_to_go_on(runtime: dict[str, Any], directory: Path) -> None:
+    _console.rule("Go on from here")
+    key = f'-H "X-Admin-Api-Key: {runtime["admin_api_key"]}"'
+    _console.print(f"Admin API    curl {key} {runtime['api_url']}/admin/conversations", soft_wrap=True)
+    _console.print(f"Claude's URL {runtime['mcp_url']}  (token in {directory / 'runtime.json'})", soft_wrap=True)
+    _console.print(f"Public port  {runtime['public_url']}  (webhook and /healthz alone; point a tunnel here)")
+    _console.print("\nFor Claude Desktop, in claude_desktop_config.json:")
+    # The file can be pasted as it is: the bridge finds URL and token in the runtime file.
+    snippet = {
+        "mcpServers": {
+            "wamcp": {
+                "command": str(Path(sys.executable).parent / "wamcp"),
+                "args": ["mcp"],
+                "env": {"WAMCP_RUNTIME_FILE": str(directory / "runtime.json")},
+            }
+        }
+    }
+    _console.print(json.dumps(snippet, indent=2), soft_wrap=True, markup=False)
+    _console.print("\nFor Claude Code:")
+    header = f'--header "Authorization: Bearer {runtime["mcp_token"]}"'
+    command = f"claude mcp add --transport http wamcp {runtime['mcp_url']} {header}"
+    _console.print(command, soft_wrap=True, markup=False)

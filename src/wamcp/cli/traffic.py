@@ -1,0 +1,145 @@
+"""The commands that play Meta: send webhooks from files, or thousands of invented ones."""
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from wamcp.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from wamcp.simulator.post import Answer
+
+WEBHOOK_PATH = "/webhooks/whatsapp"
+
+Url = Annotated[str | None, typer.Option(help="Where to post to; default: the running `wamcp up`.")]
+Secret = Annotated[
+    str | None, typer.Option(envvar="WHATSAPP_APP_SECRET", help="Signs the bodies; default: that of `wamcp up`.")
+]
+StateDir = Annotated[Path | None, typer.Option(help="The state directory of the `wamcp up` to post to.")]
+
+
+def send_webhook(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Bodies, posted as they are.")],
+    url: Url = None,
+    secret: Secret = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Sign webhook bodies from FILES as Meta does and post them verbatim; exit 1 unless every answer is 200."""
+    import httpx
+
+    from wamcp.simulator.post import TIMEOUT_SECONDS, post
+
+    target, key = _target(url, secret, state_dir)
+    with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        answers = []
+        for path in files:
+            answer = post(client, target, key, path.read_bytes())
+            typer.echo(f"{path}  {_told(answer)}")
+            answers.append(answer)
+    if any(answer.status != 200 for answer in answers):
+        raise typer.Exit(1)
+
+
+def simulate_traffic(  # noqa: PLR0913 - one argument for each option of the command
+    count: Annotated[int, typer.Option(min=1, help="How many webhooks.")] = 1000,
+    rate: Annotated[float, typer.Option(min=0, help="Webhooks a second; 0: as fast as it goes.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same webhooks.")] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many at a time.")] = 8,
+    url: Url = None,
+    secret: Secret = None,
+    state_dir: StateDir = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the bodies here: NAME.jsonl, a line each, or a directory, a file each.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Post believable invented webhooks (texts, echoes, statuses; many languages) and report how they were answered."""
+    import httpx
+
+    from wamcp.simulator.post import TIMEOUT_SECONDS, post, post_all
+    from wamcp.simulator.traffic import events
+
+    bodies = events(seed, count)
+    with _progress() as progress:
+        task = progress.add_task("webhooks", total=count)
+        if out is not None:
+            _write(progress.track(bodies, task_id=task, total=count), out)
+            return
+        target, key = _target(url, secret, state_dir)
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        with httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits) as client:
+            answers = post_all(
+                bodies, lambda body: post(client, target, key, body), concurrency, rate, lambda: progress.advance(task)
+            )
+    _summarize(answers)
+    if any(answer.status != 200 for answer in answers):
+        raise typer.Exit(1)
+
+
+def _target(url: str | None, secret: str | None, state_dir: Path | None) -> tuple[str, str]:
+    """The URL of the webhook and the secret, from the options or from the runtime.json of a running ``wamcp up``."""
+    runtime = _runtime(state_dir) if url is None or secret is None else {}
+    base, key = url or runtime.get("api_url"), secret or runtime.get("app_secret")
+    if not base or not key:
+        missing = "--url" if not base else "--secret (or WHATSAPP_APP_SECRET)"
+        typer.echo(f"Nothing to post to: start `wamcp up`, name its --state-dir, or pass {missing}.", err=True)
+        raise typer.Exit(2)
+    path = urlsplit(base).path
+    return (base.rstrip("/") + WEBHOOK_PATH if path in ("", "/") else base), key.split(",")[0].strip()
+
+
+def _runtime(state_dir: Path | None) -> dict[str, str]:
+    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    path = (state_dir or home / "wamcp") / "runtime.json"
+    try:
+        runtime = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Misconfigured(f"{path} cannot be read ({error}); is this the state directory of `wamcp up`?") from error
+    return {key: value for key in ("api_url", "app_secret") if isinstance(value := runtime.get(key), str)}
+
+
+def _write(bodies: Iterable[bytes], out: Path) -> None:
+    if out.suffix and not out.is_dir():
+        with out.open("wb") as file:
+            file.writelines(body + b"\n" for body in bodies)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    for number, body in enumerate(bodies, start=1):
+        (out / f"{number:06d}.json").write_bytes(body)
+
+
+def _summarize(answers: "list[Answer]") -> None:
+    taken = sorted(answer.seconds for answer in answers)
+    accepted = sum(answer.status == 200 for answer in answers)
+    typer.echo(f"sent {len(answers)}  200: {accepted}  other: {len(answers) - accepted}", err=True)
+    typer.echo(f"p50 {_percentile(taken, 0.5):.1f} ms  p99 {_percentile(taken, 0.99):.1f} ms", err=True)
+    others = Counter(_told(answer) for answer in answers if answer.status != 200)
+    for told, times in others.most_common(5):
+        typer.echo(f"{times} x {told}", err=True)
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    """In milliseconds, by the nearest rank."""
+    return 1000 * ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def _told(answer: "Answer") -> str:
+    return str(answer.status) if answer.status else f"no answer: {answer.error}"
+
+
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

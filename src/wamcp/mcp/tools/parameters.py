@@ -1,0 +1,49 @@
+"""The parameters of the tools, each with the words that explain it to a model."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+ConversationId = Annotated[str, Field(max_length=40, description="Short id from list_conversations, such as c123.")]
+Around = Annotated[
+    str | None, Field(max_length=40, description="Centre the page on this message, such as m48210 from a search.")
+]
+OnlyIn = Annotated[str | None, Field(max_length=40, description="Only in this conversation, such as c123.")]
+Contact = Annotated[
+    str | None, Field(max_length=200, description="Part of the contact's name, username or phone number.")
+]
+BusinessNumber = Annotated[
+    str | None, Field(max_length=50, description="Only this number of the business; get_status names them.")
+]
+After = Annotated[
+    str | None, Field(max_length=40, description="Only from this ISO 8601 date or time on (UTC), e.g. 2026-11-01.")
+]
+Before = Annotated[
+    str | None,
+    Field(max_length=40, description="Only before this ISO 8601 date or time (UTC), e.g. 2026-11-20T12:00Z."),
+]
+ActiveAfter = Annotated[
+    str | None, Field(max_length=40, description="Only with a message since this ISO 8601 date or time (UTC).")
+]
+Unanswered = Annotated[bool, Field(description="Only where the last word is the customer's.")]
+Order = Annotated[Literal["newest", "oldest"], Field(description="Which end to begin at.")]
+Sort = Annotated[Literal["newest"], Field(description="Newest first is the only order.")]
+Words = Annotated[
+    str, Field(min_length=1, max_length=200, description="Words that people typed, not concepts; all must occur.")
+]
+OnlyDirection = Annotated[
+    Literal["inbound", "outbound"] | None, Field(description="inbound: from customers; outbound: from the business.")
+]
+OnlyType = Annotated[
+    str | None, Field(max_length=40, description="Only this WhatsApp type, such as text, image, document.")
+]
+UpTo100 = Annotated[int | None, Field(ge=1, le=100, description="Rows per page, 1 to 100.")]
+UpTo50 = Annotated[int | None, Field(ge=1, le=50, description="Hits per page, 1 to 50.")]
+Format = Annotated[
+    Literal["concise", "detailed"],
+    Field(description="concise: rows of text under their days. detailed: objects with type, status, flags, links."),
+]
+Cursor = Annotated[
+    str | None,
+    Field(max_length=400, description="next_cursor of the page before; keep the other parameters as they were."),
+]

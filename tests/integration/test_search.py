@@ -1,0 +1,213 @@
+"""Search: what is found, in any language, and what is not."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.factories import ADMIN, NOON, Archive, grant, minutes
+from wamcp.archive.asking import asking
+from wamcp.archive.search import SearchQuery, search
+from wamcp.archive.views import SearchPage
+from wamcp.db.session import Pool
+from wamcp.errors import BadCursor, NotVisible, Rejected, TooSlow
+
+TEXTS = [
+    "Your invoice INV-2026-000123 over 1.234,56 EUR is attached",
+    "the purchase order was sent to ana@example.com yesterday",
+    "order the purchase, call +1 555 0100",
+    "café crème pour l'École",
+    "السَّلامُ عليكم، أين الفاتورة رقم ١٢٣؟",
+    "שָׁלוֹם עולם",
+    "हिन्दी में चालान भेजिए",
+    "我爱中国的iPhone手机",
+    "ありがとうございます。",
+    "สวัสดีครับ ขอใบเสร็จ",
+    "100% sure, a_b \\ c",
+    "👍",
+    "it's O'Neill's \"quoted\" thing",
+    "Привет, Алёна",
+]
+
+
+@pytest.fixture
+def filled(archive: Archive) -> Archive:
+    conversation = archive.conversation()
+    for n, text in enumerate(TEXTS):
+        archive.message(conversation, text, NOON + minutes(n))
+    return archive
+
+
+def asked(reader: Pool, text: str, **filters: object) -> SearchPage:
+    with asking(reader) as connection:
+        return search(connection, ADMIN, SearchQuery(text, **filters))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("invoice", [0]),
+        ("INVOICE attached", [0]),
+        ("INV-2026-000123", [0]),
+        ("000123", [0]),
+        ("1.234,56", [0]),
+        ("invo*", [0]),
+        ("inv-2026*", [0]),
+        ("purchase order", [2, 1]),
+        ('"purchase order"', [1]),
+        ("ana@example.com", [1]),
+        ("+1 555 0100", [2]),
+        ("ecole CAFE", [3]),
+        ("السلام", [4]),
+        ("الفاتوره 123", [4]),
+        ("שלום", [5]),
+        ("हिन्दी", [6]),
+        ("中国", [7]),
+        ("爱中国", [7]),
+        ("国", [7]),
+        ("机", [7]),
+        ("iphone手机", [7]),
+        ("ありがとう", [8]),
+        ("ございます", [8]),
+        ("ใบเสร็จ", [9]),
+        ("ครับ", [9]),
+        ("o'neill", [12]),
+        ("алена", [13]),
+    ],
+)
+def test_words_are_found(filled: Archive, reader: Pool, text: str, places: list[int]) -> None:
+    found = asked(reader, text)
+    assert [item.text for item in found.items] == [TEXTS[place] for place in places]
+    assert found.matched_by == "words"
+    assert found.covered is None
+
+
+@pytest.mark.parametrize("text", ["中人", "ัส"])
+def test_characters_in_another_order_are_no_match(filled: Archive, reader: Pool, text: str) -> None:
+    assert all(text in item.text for item in asked(reader, text).items)
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("nvoic", [0]),
+        ("FÉ CRÈ", [3]),
+        ("👍", [11]),
+        ("100%", [10]),
+        ("%", [10]),
+        ("a_", [10]),
+        ("\\", [10]),
+        ("urchas rde", [2, 1]),
+        ("zzz", []),
+        ("n_oice", []),
+        ("inv%ice", []),
+    ],
+)
+def test_letters_are_found_when_words_are_not(filled: Archive, reader: Pool, text: str, places: list[int]) -> None:
+    found = asked(reader, text)
+    if found.matched_by == "substring":
+        assert found.covered is not None
+        assert "every message" in found.covered
+    assert [item.text for item in found.items] == [TEXTS[place] for place in places]
+
+
+def test_looking_for_letters_goes_on_beyond_its_bound(
+    filled: Archive, reader: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamcp.archive.substring.NEWEST_ROWS", 5)
+    seen, cursor = [], None
+    for _ in range(4):
+        found = asked(reader, "nvoic", cursor=cursor)
+        seen += [item.text for item in found.items]
+        cursor = found.next_cursor
+        if cursor is None:
+            break
+        assert found.covered is not None
+        assert "next_cursor" in found.covered
+    assert seen == [TEXTS[0]]
+    assert cursor is None
+
+
+def test_an_index_makes_letters_cover_everything(
+    filled: Archive, reader: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.connection.execute(
+        "CREATE INDEX messages_substring ON messages USING gin (public.wa_norm(text) public.gin_trgm_ops)"
+    )
+    monkeypatch.setattr("wamcp.archive.substring.NEWEST_ROWS", 5)
+    found = asked(reader, "nvoic")
+    assert [item.text for item in found.items] == [TEXTS[0]]
+    assert found.next_cursor is None
+
+
+def test_filters_narrow_what_is_found(archive: Archive, reader: Pool) -> None:
+    first, second = (
+        archive.conversation(archive.number("111", "+1 555 0111")),
+        archive.conversation(archive.number("222")),
+    )
+    a = archive.message(first, "ok", NOON)
+    b = archive.message(first, "ok", NOON + minutes(1), outbound=True)
+    c = archive.message(second, "ok", NOON + timedelta(days=3), kind="image")
+
+    def ids(**filters: object) -> list[int]:
+        return [item.id for item in asked(reader, "ok", **filters).items]
+
+    assert ids() == [c, b, a]
+    assert ids(conversation_id=first) == [b, a]
+    assert ids(number="222") == [c]
+    assert ids(direction="outbound") == [b]
+    assert ids(type="image") == [c]
+    assert ids(after=NOON + minutes(1)) == [c, b]
+    assert ids(before=NOON + minutes(1)) == [a]
+    assert ids(number="222", before=NOON) == []
+    with pytest.raises(Rejected, match="inbound or outbound"):
+        ids(direction="sideways")
+    with pytest.raises(NotVisible):
+        ids(conversation_id=10**12)
+
+
+def test_a_search_is_read_page_by_page(archive: Archive, reader: Pool) -> None:
+    conversation = archive.conversation()
+    made = [archive.message(conversation, "ok", NOON + minutes(n // 3)) for n in range(10)]
+    seen: list[int] = []
+    cursor = None
+    while True:
+        found = asked(reader, "ok", limit=3, cursor=cursor)
+        seen += [item.id for item in found.items]
+        cursor = found.next_cursor
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    first = asked(reader, "ok", limit=3).next_cursor
+    with pytest.raises(BadCursor):
+        asked(reader, "thx", cursor=first)
+
+
+def test_a_bearer_finds_only_what_it_may_see(archive: Archive, reader: Pool) -> None:
+    mine, theirs = archive.conversation(archive.number("111")), archive.conversation(archive.number("222"))
+    archive.message(mine, "secret word", NOON - timedelta(days=1))
+    visible = archive.message(mine, "secret word", NOON)
+    archive.message(theirs, "secret word", NOON + minutes(1))
+    bearer = grant(numbers=frozenset({"111"}), since=NOON)
+    with asking(reader) as connection:
+        for text in ("secret", "ecre"):
+            assert [item.id for item in search(connection, bearer, SearchQuery(text)).items] == [visible]
+        with pytest.raises(NotVisible):
+            search(connection, bearer, SearchQuery("secret", conversation_id=theirs))
+        with pytest.raises(NotVisible):
+            search(connection, bearer, SearchQuery("secret", number="222"))
+        assert search(connection, grant(numbers=frozenset()), SearchQuery("ecre")).items == []
+
+
+def test_a_search_that_takes_too_long_says_how_to_narrow_it(reader: Pool) -> None:
+    with pytest.raises(TooSlow, match="narrow"), asking(reader) as connection:
+        connection.execute("SET LOCAL statement_timeout = 20")
+        connection.execute("SELECT pg_sleep(5)")
+
+
+def test_the_reader_cannot_write_and_reads_one_snapshot(archive: Archive, reader: Pool) -> None:
+    with asking(reader) as connection:
+        before = connection.execute("SELECT count(*) FROM conversations").fetchone()
+        archive.conversation()
+        assert connection.execute("SELECT count(*) FROM conversations").fetchone() == before
+        shown = [connection.execute(f"SHOW {name}").fetchone() for name in ("transaction_read_only", "plan_cache_mode")]
+    assert shown == [("on",), ("force_custom_plan",)]
