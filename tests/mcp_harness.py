@@ -1,5 +1,6 @@
 """Claude's door on a seeded database, in a process of its own: ``python -m tests.mcp_harness DATABASE_URL PORT``."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -12,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psycopg
 import uvicorn
 from pydantic import SecretStr
@@ -21,9 +24,11 @@ from starlette.types import Receive, Scope, Send
 from wamcp.access import tokens
 from wamcp.access.tokens import NewToken, TokenCache
 from wamcp.db import logins
+from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
+from wamcp.embedded.scratch import TemporaryPostgres
 from wamcp.mcp.server import create_mcp_app
-from wamcp.settings import Settings
+from wamcp.settings import Settings, load
 from wamcp.vocabulary import TokenKind
 
 SOUTH, NORTH = "100000000000001", "100000000000002"
@@ -52,11 +57,55 @@ class Door:
     url: str
     database_url: str
     tokens: dict[str, str]
+    http: httpx.Client
+
+    def rpc(
+        self,
+        method: str,
+        params: object = None,
+        token: str = "all",
+        *,
+        modern: bool = True,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """One JSON-RPC request in either era of the protocol."""
+        params = {} if params is None else params
+        sent = {"Accept": "application/json, text/event-stream", "Authorization": f"Bearer {self.tokens[token]}"}
+        if modern and isinstance(params, dict):
+            info = {"name": "harness", "version": "1"}
+            meta = {"protocolVersion": "2026-07-28", "clientInfo": info, "clientCapabilities": {}}
+            params = params | {"_meta": {f"io.modelcontextprotocol/{key}": value for key, value in meta.items()}}
+            sent |= {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+            name = params.get("name") or params.get("uri")
+            sent |= {"Mcp-Name": str(name)} if name else {}
+        body = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+        return self.http.post(self.url, json=body, headers=sent | (headers or {}))
+
+    def call(self, tool: str, token: str = "all", *, modern: bool = True, **arguments: object) -> dict[str, Any]:
+        """The structured answer of a tool. Fails when it is an error."""
+        result = self.rpc("tools/call", {"name": tool, "arguments": arguments}, token, modern=modern).json()["result"]
+        assert not result["isError"], result
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+        return dict(result["structuredContent"])
+
+    def refusal(self, tool: str, token: str = "all", **arguments: object) -> str:
+        """The words in which a tool refuses. Fails when it does not."""
+        result = self.rpc("tools/call", {"name": tool, "arguments": arguments}, token).json()["result"]
+        assert result["isError"], result
+        return str(result["content"][0]["text"])
 
     def audit(self, columns: str = "action, target, outcome") -> list[tuple[object, ...]]:
         """The audit rows so far, oldest first."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(f"SELECT {columns} FROM audit_log ORDER BY id").fetchall()
+
+
+def running_door(postgres: TemporaryPostgres) -> Iterator[Door]:
+    """A door on a database of its own; the body of the fixtures."""
+    url = postgres.clone("migrated", lambda template: migrate(load({"DATABASE_URL": template})))
+    with opened(url, seed(url)) as door:
+        yield door
+    postgres.drop(url)
 
 
 def seed(url: str) -> dict[str, str]:
@@ -87,9 +136,7 @@ def seed(url: str) -> dict[str, str]:
 
 
 def _person(connection: psycopg.Connection, index: int, name: str) -> None:
-    connection.execute(
-        "INSERT INTO participants (id, name, name_at) OVERRIDING SYSTEM VALUE VALUES (%s, %s, now())", [index, name]
-    )
+    connection.execute("INSERT INTO participants (id, name) OVERRIDING SYSTEM VALUE VALUES (%s, %s)", [index, name])
     connection.execute("INSERT INTO participant_aliases VALUES ('', 'wa_id', %s, %s)", [f"155501000{index:02}", index])
 
 
@@ -121,13 +168,16 @@ def _talk(connection: psycopg.Connection, conversation: int, *, number: int, mes
 
 
 @contextmanager
-def opened(database_url: str, tokens_by_name: dict[str, str], port: int = 0) -> Iterator[Door]:
-    """The server in a process of its own, ended afterwards."""
+def opened(database_url: str, tokens_by_name: dict[str, str], port: int = 0, token: str = "") -> Iterator[Door]:
+    """The server in a process of its own, ended afterwards; ``token`` is for requests that bring none."""
     port = port or free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.mcp_harness", database_url, str(port)], cwd=_root())
+    command = [sys.executable, "-m", "tests.mcp_harness", database_url, str(port), token]
+    process = subprocess.Popen(command, cwd=_root())
     try:
-        _wait(f"http://127.0.0.1:{port}/mcp", process)
-        yield Door(f"http://127.0.0.1:{port}/mcp", database_url, tokens_by_name)
+        url = f"http://127.0.0.1:{port}/mcp"
+        _wait(url, process)
+        with httpx.Client(verify=False, trust_env=False, timeout=20) as client:
+            yield Door(url, database_url, tokens_by_name, client)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
@@ -157,8 +207,11 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"no server at {url}")
 
 
-def serve(database_url: str, port: int) -> None:
-    """Runs the door until SIGTERM, as the api process does, with its own lifespan and httptools."""
+def serve(database_url: str, port: int, token: str = "") -> None:
+    """Runs the door until SIGTERM, as the api process does, with its own lifespan and httptools.
+
+    With ``token``, requests that bring none get it: for programs that cannot send one.
+    """
     settings = Settings(database_url=SecretStr(database_url))
     reader = open_pool(logins.reader_url(settings), "mcp-reader")
     auditor = open_pool(logins.audit_url(settings), "mcp-audit", size=2)
@@ -173,6 +226,8 @@ def serve(database_url: str, port: int) -> None:
 
     async def parent(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
+            if token and not any(name == b"authorization" for name, _ in scope["headers"]):
+                scope["headers"] = [*scope["headers"], (b"authorization", f"Bearer {token}".encode())]
             await door(scope, receive, send)
             return
         await receive()
@@ -187,4 +242,4 @@ def serve(database_url: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))
+    serve(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])

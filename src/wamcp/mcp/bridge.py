@@ -85,7 +85,7 @@ def find_target() -> Target:
 
     The token of ``runtime.json`` belongs to this machine and is never sent to another host.
     """
-    runtime = _runtime()
+    runtime = read_runtime()
     port = os.environ.get("WAMCP_PORT", "").strip() or "8000"
     url = urlsplit(
         os.environ.get("WAMCP_URL", "").strip() or str(runtime.get("mcp_url") or f"http://127.0.0.1:{port}/mcp")
@@ -96,6 +96,24 @@ def find_target() -> Target:
     if not token and (not os.environ.get("WAMCP_URL", "").strip() or url.hostname in _LOOPBACK):
         token = str(runtime.get("mcp_token") or "")
     return Target(url, token or None)
+
+
+def runtime_path() -> str:
+    """Where ``runtime.json`` is: ``WAMCP_RUNTIME_FILE``, else in the user's data directory."""
+    if path := os.environ.get("WAMCP_RUNTIME_FILE", "").strip():
+        return path
+    home = os.environ.get("XDG_DATA_HOME", "").strip() or os.path.expanduser("~/.local/share")
+    return os.path.join(home, "wamcp", "runtime.json")
+
+
+def read_runtime() -> Json:
+    """What the server on this machine wrote about itself into ``runtime.json``; empty when there is none."""
+    try:
+        with open(runtime_path(), encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def encode_header(value: str) -> str:
@@ -121,19 +139,6 @@ def headers_for(message: Json, session: Session) -> dict[str, str]:
     if isinstance(name, str):
         headers["Mcp-Name"] = encode_header(name)
     return headers
-
-
-def _runtime() -> Json:
-    path = os.environ.get("WAMCP_RUNTIME_FILE", "").strip()
-    if not path:
-        home = os.environ.get("XDG_DATA_HOME", "").strip() or os.path.expanduser("~/.local/share")
-        path = os.path.join(home, "wamcp", "runtime.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _token_file() -> str:

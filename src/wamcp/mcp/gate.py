@@ -17,6 +17,7 @@ from wamcp.access.grants import Grant
 from wamcp.access.tokens import TokenCache
 from wamcp.archive import audit
 from wamcp.db.session import Pool
+from wamcp.errors import NotAudited
 from wamcp.mcp import record
 from wamcp.mcp.record import AUDITED, Answered, Asked
 from wamcp.mcp.refusals import Refusals
@@ -154,8 +155,8 @@ class Gate:
     async def _audited(self, row: audit.AuditEntry) -> bool:
         try:
             await anyio.to_thread.run_sync(audit.write, self._audit_pool, row, limiter=self._limiter)
-        except Exception:  # noqa: BLE001 - no audit, no answer, whatever the reason
-            _log.exception("mcp_audit_failed", action=row.action)
+        except NotAudited as error:
+            _log.error("mcp_audit_failed", action=row.action, error=type(error.__cause__).__name__)
             return False
         return True
 

@@ -41,7 +41,7 @@ _ORDERS = (
     r"forget (?:all |your |the |previous )*instructions",
     r"(?:new|override|hidden) (?:system )?instructions?\b|system prompt|you are now\b|developer mode",
     r"do not tell the user",
-    r"ignor\w* (?:\w{1,6} ){0,3}(?:instru[ck]|istruzioni|anweisungen|consignes|ordini|vorher|bisher)",
+    r"ignor\w* (?:\w{1,6} ){0,3}(?:instru|istruzioni|anweisungen|consignes|ordini|vorher|bisher)",
     r"vergiss alle|oublie\w* (?:toutes )?les (?:instructions|consignes)|dimentica (?:tutte )?le istruzioni",
     r"negeer (?:alle )?(?:vorige|eerdere)|zignoruj (?:wszystkie|poprzednie)|(?:önceki|tüm) (?:tüm )?talimatları",
     r"игнорируй|забудь (?:все )?(?:предыдущие )?инструкции",

@@ -83,7 +83,7 @@ def text(description: str) -> Answer:
 
 def nullable(kind: str, description: str) -> Answer:
     """The schema of a value of ``kind`` that may be null."""
-    return {"type": [kind, "null"], "description": description}
+    return {"anyOf": [{"type": kind}, {"type": "null"}], "description": description}
 
 
 MESSAGE = record(
@@ -125,7 +125,7 @@ ROWS: Answer = {
     "messages": {"type": "array", "items": MESSAGE, "description": "detailed: one object per message."},
     "untrusted_names": {
         "type": "object",
-        "additionalProperties": {"type": ["string", "null"]},
+        "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "description": "The names that the people in `from` gave themselves.",
     },
 }

@@ -1,0 +1,154 @@
+"""``wamcp token``: keys for Claude's door and the admin API, shown once."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wamcp.vocabulary import TokenKind
+
+if TYPE_CHECKING:
+    import psycopg
+
+app = typer.Typer(
+    help="Make, list, revoke and rotate tokens for Claude's door and the admin API.", no_args_is_help=True
+)
+
+Label = Annotated[str, typer.Option(help="Who or what it is for; it stands in the audit log.")]
+Numbers = Annotated[
+    list[str] | None,
+    typer.Option(help="Only these numbers, by Meta's phone number ids, comma separated; may be repeated."),
+]
+Documents = Annotated[bool, typer.Option("--documents", help="Documents too, once the archive reads them.")]
+Media = Annotated[bool, typer.Option("--media", help="Images inline too, once the archive fetches them.")]
+Since = Annotated[datetime | None, typer.Option(help="Only messages from then on (UTC).")]
+Phones = Annotated[bool, typer.Option("--phones", help="Show full phone numbers, not the last four digits.")]
+Days = Annotated[int | None, typer.Option(min=1, help="Expires after so many days; never when left out.")]
+TokenId = Annotated[int, typer.Argument(help="Its number, from `wamcp token list`.")]
+
+
+@app.command()
+def create(  # noqa: PLR0913 - one argument for each option of the command
+    label: Label,
+    kind: Annotated[TokenKind, typer.Option(help="mcp for Claude, admin for the admin API.")] = TokenKind.MCP,
+    numbers: Numbers = None,
+    since: Since = None,
+    documents: Documents = False,
+    media: Media = False,
+    phones: Phones = False,
+    expires_days: Days = None,
+) -> None:
+    """Make a token and print it, once: it cannot be shown again."""
+    from wamcp.access import tokens
+
+    new = tokens.NewToken(
+        kind=kind,
+        label=label,
+        numbers=[part.strip() for given in numbers or () for part in given.split(",") if part.strip()] or None,
+        since=since.replace(tzinfo=UTC) if since else None,
+        documents=documents,
+        media=media,
+        phones=phones,
+        expires_at=datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None,
+    )
+    with _connection() as connection:
+        print(tokens.create(connection, new))
+
+
+@app.command("list")
+def list_tokens() -> None:
+    """List every token, newest first, without its secret."""
+    from wamcp.access import tokens
+
+    with _connection() as connection:
+        rows = tokens.list_all(connection)
+    print("id\tkind\tbegins with\tlabel\tnumbers\tsince\tphones\tstate")
+    for row in rows:
+        numbers = ",".join(row.numbers) if row.numbers is not None else "all"
+        since = row.since.isoformat() if row.since else "ever"
+        cells = (
+            row.id,
+            row.kind,
+            row.prefix,
+            row.label,
+            numbers,
+            since,
+            "full" if row.phones else "masked",
+            _state(row),
+        )
+        print("\t".join(str(cell) for cell in cells))
+
+
+@app.command()
+def revoke(token_id: TokenId) -> None:
+    """End a token; it is refused within 30 seconds."""
+    from wamcp.access import tokens
+
+    with _connection() as connection:
+        done = tokens.revoke(connection, token_id)
+    _say_or_fail(done, token_id, "Revoked; it is refused within 30 seconds.")
+
+
+@app.command()
+def rotate(
+    token_id: TokenId,
+    overlap_minutes: Annotated[int, typer.Option(min=0, help="How long the old one works on, in minutes.")] = 60,
+) -> None:
+    """Make a new token with the rights of an old one, which ends after the overlap; prints the new one, once."""
+    from wamcp.access import tokens
+
+    with _connection() as connection:
+        new = tokens.rotate(connection, token_id, overlap_minutes=overlap_minutes)
+    _say_or_fail(new is not None, token_id, f"The old one works for another {overlap_minutes} minutes.")
+    print(new)
+
+
+@app.command()
+def ensure(label: Label = "this machine") -> None:
+    """Make sure that the token in WAMCP_TOKEN exists, with all rights of reading; says nothing when it does."""
+    from wamcp.access import tokens
+    from wamcp.errors import Misconfigured
+
+    token = os.environ.get("WAMCP_TOKEN", "").strip()
+    if not token:
+        raise Misconfigured(
+            "WAMCP_TOKEN is not set: set it to the token that shall exist, or use `wamcp token create`."
+        )
+    with _connection() as connection:
+        new = tokens.NewToken(TokenKind.MCP, label, documents=True, media=True, phones=True)
+        tokens.create(connection, new, token=token)
+
+
+@contextmanager
+def _connection() -> Iterator["psycopg.Connection"]:
+    """To the database of the settings, else of the server that runs on this machine."""
+    import psycopg
+
+    from wamcp.cli.environment import settings_here
+    from wamcp.errors import CannotStart
+
+    url = settings_here().direct_url()
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise CannotStart(f"The database does not answer: {str(error).splitlines()[0]}. Is WAMCP running?") from error
+
+
+def _state(row: object) -> str:
+    revoked, expires = getattr(row, "revoked_at", None), getattr(row, "expires_at", None)
+    if revoked is not None:
+        return f"revoked {revoked:%Y-%m-%d}"
+    if expires is None:
+        return "valid"
+    return f"{'expired' if expires <= datetime.now(UTC) else 'valid until'} {expires:%Y-%m-%d %H:%M}Z"
+
+
+def _say_or_fail(done: bool, token_id: int, sentence: str) -> None:
+    if not done:
+        typer.echo(f"There is no valid token {token_id}; see `wamcp token list`.", err=True)
+        raise typer.Exit(1)
+    typer.echo(sentence, err=True)
