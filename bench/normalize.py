@@ -1,6 +1,7 @@
 """Understanding: events per second and CPU of the normalizer against an ORM that takes one event at a time."""
 
 import argparse
+import gc
 import hashlib
 import statistics
 import time
@@ -9,15 +10,16 @@ from itertools import islice
 
 import psycopg
 from sqlalchemy import create_engine
-from wamcp.simulator.traffic import events
 
 from bench.measure import print_table, tree_cpu_seconds
 from bench.naive_normalize import Base
 from bench.naive_normalize import normalize as naive
 from wamcp.db.migrate import migrate, sqlalchemy_url
+from wamcp.db.threads import sort_in_words
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.ingest.normalize import work_off
 from wamcp.settings import load
+from wamcp.simulator.traffic import events
 
 
 def main() -> None:
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--naive-events", type=int, default=1_500, help="events a round for the baseline")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    gc.set_threshold(50_000, 20, 100)  # as the normalizer's process does
     bodies = list(islice(events(7, arguments.rounds * (arguments.events + arguments.naive_events)), None))
     with temporary_directory() as directory, temporary_postgres(directory) as server:
         ours, theirs = server.create(), server.create()
@@ -58,7 +61,7 @@ def _queue(connection: psycopg.Connection, bodies: list[bytes]) -> None:
 
 def _work(connection: psycopg.Connection) -> None:
     while work_off(connection):
-        pass
+        sort_in_words(connection)
 
 
 def _measure(server: TemporaryPostgres, count: int, work: Callable[[], object]) -> tuple[float, float, float]:

@@ -151,6 +151,11 @@ class Settings(BaseModel):
     runtime_file: str | None = setting(
         None, "WAMCP_RUNTIME_FILE", text="Where `runtime.json` is (the stdio bridge reads it). `wamcp up` sets it."
     )
+    migrate_on_start: bool = setting(
+        True,
+        "WAMCP_MIGRATE_ON_START",
+        text="Let `wamcp api` and `wamcp worker` migrate the database before they serve.",
+    )
     pg_bin: str | None = setting(
         None, "WAMCP_PG_BIN", text="Directory with another Postgres's programs for `wamcp up` (default: the wheel's)."
     )

@@ -139,6 +139,7 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
         "REDIS_URL": broker.url,
         "WAMCP_HOST": "127.0.0.1",
         "WAMCP_PORT": str(ports.api),
+        "WAMCP_MIGRATE_ON_START": "false",
         "WAMCP_RUNTIME_FILE": str(directory / "runtime.json"),
     }
     if ports.public is not None:

@@ -115,10 +115,14 @@ def test_phone_numbers_are_masked_unless_granted(archive: Archive, reader: Pool)
     with asking(reader) as connection:
         shown = conversations.get(connection, bearer, conversation).participant
         sender = messages.get(connection, bearer, message).sender
-        by_hidden_part = conversations.list_newest(connection, bearer, ConversationsQuery(text="5550101"))
+        by_hidden_part = [
+            item
+            for text in ("5550101", "555 01", "+1 5")
+            for item in conversations.list_newest(connection, bearer, ConversationsQuery(text=text)).items
+        ]
         by_shown_part = conversations.list_newest(connection, bearer, ConversationsQuery(text="0101"))
     assert shown is not None
     assert shown == sender
     assert (shown.wa_id, shown.name) == ("…0101", "…0101")
-    assert by_hidden_part.items == []
+    assert by_hidden_part == []
     assert [item.id for item in by_shown_part.items] == [conversation]

@@ -21,7 +21,10 @@ UNANSWERED = (
     "(c.last_inbound_at IS NOT NULL AND (c.last_outbound_at IS NULL OR c.last_outbound_at < c.last_inbound_at))"
 )
 
-_LOOKS_LIKE_PHONE = re.compile(r"[\s+().\-/]*(?:\d[\s+().\-/]*){7,}")
+_PHONE = r"[\s+().\-/]*(?:[0-9][\s+().\-/]*){7,}"
+_LOOKS_LIKE_PHONE = re.compile(_PHONE)
+IS_PHONE = f"p.name ~ '^{_PHONE}$'"
+"""The predicate: the contact's name is a phone number."""
 
 
 def participant_view(row: dict[str, Any], scope: Scope) -> ParticipantView | None:

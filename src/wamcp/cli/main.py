@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wamcp.cli import mcp, token
 from wamcp.cli.traffic import send_webhook, simulate_traffic
 from wamcp.cli.up import up
 from wamcp.errors import WamcpError
@@ -25,6 +26,8 @@ app = typer.Typer(
 
 for command in (up, send_webhook, simulate_traffic):
     app.command()(command)
+app.add_typer(mcp.app, name="mcp")
+app.add_typer(token.app, name="token")
 
 
 class ApiPart(StrEnum):
@@ -58,7 +61,8 @@ def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alo
     from wamcp.api import serve
 
     settings = _settings(safe=True)
-    _migrate(settings)
+    if settings.migrate_on_start:
+        _migrate(settings)
     serve(settings, only=None if only is None else only.value)
 
 
@@ -68,7 +72,8 @@ def worker(only: Annotated[WorkerPart | None, typer.Option(help="Run one part al
     from wamcp.worker.normalizer import serve
 
     settings = _settings()
-    _migrate(settings)
+    if settings.migrate_on_start:
+        _migrate(settings)
     serve(settings)
 
 
@@ -98,12 +103,10 @@ def checksum() -> None:
 
 
 def _settings(*, safe: bool = False) -> "Settings":
-    from wamcp import log
-    from wamcp.settings import generate_app_secret, load, require_safe
+    from wamcp.cli.environment import settings_here
+    from wamcp.settings import require_safe
 
-    dotenv = Path(".env")
-    settings = generate_app_secret(dotenv, load(dotenv=dotenv))
-    log.configure(settings.log_level)
+    settings = settings_here()
     if safe:
         require_safe(settings)
     return settings

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,8 +19,11 @@ app = typer.Typer(
 
 Label = Annotated[str, typer.Option(help="Who or what it is for; it stands in the audit log.")]
 Numbers = Annotated[
-    list[str] | None, typer.Option("--number", help="Only this number, by Meta's phone number id; may be repeated.")
+    list[str] | None,
+    typer.Option(help="Only these numbers, by Meta's phone number ids, comma separated; may be repeated."),
 ]
+Documents = Annotated[bool, typer.Option("--documents", help="Documents too, once the archive reads them.")]
+Media = Annotated[bool, typer.Option("--media", help="Images inline too, once the archive fetches them.")]
 Since = Annotated[datetime | None, typer.Option(help="Only messages from then on (UTC).")]
 Phones = Annotated[bool, typer.Option("--phones", help="Show full phone numbers, not the last four digits.")]
 Days = Annotated[int | None, typer.Option(min=1, help="Expires after so many days; never when left out.")]
@@ -29,11 +31,13 @@ TokenId = Annotated[int, typer.Argument(help="Its number, from `wamcp token list
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913 - one argument for each option of the command
     label: Label,
     kind: Annotated[TokenKind, typer.Option(help="mcp for Claude, admin for the admin API.")] = TokenKind.MCP,
-    number: Numbers = None,
+    numbers: Numbers = None,
     since: Since = None,
+    documents: Documents = False,
+    media: Media = False,
     phones: Phones = False,
     expires_days: Days = None,
 ) -> None:
@@ -43,8 +47,10 @@ def create(
     new = tokens.NewToken(
         kind=kind,
         label=label,
-        numbers=number or None,
+        numbers=[part.strip() for given in numbers or () for part in given.split(",") if part.strip()] or None,
         since=since.replace(tzinfo=UTC) if since else None,
+        documents=documents,
+        media=media,
         phones=phones,
         expires_at=datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None,
     )
@@ -121,14 +127,12 @@ def _connection() -> Iterator["psycopg.Connection"]:
     """To the database of the settings, else of the server that runs on this machine."""
     import psycopg
 
+    from wamcp.cli.environment import settings_here
     from wamcp.errors import CannotStart
-    from wamcp.mcp.bridge import read_runtime
-    from wamcp.settings import load
 
-    settings = load(dotenv=Path(".env"))
-    url = str(read_runtime().get("database_url") or "") if settings.database_url is None else ""
+    url = settings_here().direct_url()
     try:
-        with psycopg.connect(url or settings.require("database_url"), autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             yield connection
     except psycopg.OperationalError as error:
         raise CannotStart(f"The database does not answer: {str(error).splitlines()[0]}. Is WAMCP running?") from error

@@ -1,6 +1,6 @@
 """Rows to columns, the shape in which a batch travels to Postgres's unnest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -12,10 +12,20 @@ def columns(rows: Sequence[Sequence[Any]], width: int) -> list[str]:
     """
     if not rows:
         return ["{}"] * width
-    return [_array(column) for column in zip(*rows, strict=True)]
+    return [array(column) for column in zip(*rows, strict=True)]
 
 
-def _array(values: Iterable[Any]) -> str:
+def array(values: Sequence[Any]) -> str:
+    """One such literal; see :func:`columns`."""
+    if not values:
+        return "{}"
+    if None not in values:
+        if isinstance(values[0], str):
+            joined = '","'.join(values)
+            if "\\" not in joined and joined.count('"') == 2 * (len(values) - 1):
+                return '{"' + joined + '"}'
+        elif not isinstance(values[0], bytes):
+            return "{" + ",".join(map(str, values)) + "}"
     return "{" + ",".join([_element(value) for value in values]) + "}"
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from wamcp.db.columns import columns
+from wamcp.db.columns import array, columns
 from wamcp.whatsapp.payload.facts import NumberFact
 
 
@@ -47,6 +47,6 @@ def _select(connection: psycopg.Connection, phone_number_ids: list[str]) -> dict
     rows = connection.execute(
         "SELECT phone_number_id, id, scope, display_phone_number, waba_id FROM numbers"
         " WHERE phone_number_id = ANY(%s::text[])",
-        [phone_number_ids],
+        [array(phone_number_ids)],
     ).fetchall()
     return {row[0]: (Number(row[1], row[2]), row[3], row[4]) for row in rows}

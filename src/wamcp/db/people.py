@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from wamcp.db.columns import columns
+from wamcp.db.columns import array, columns
 from wamcp.vocabulary import AliasKind
 from wamcp.whatsapp.payload.facts import Person
 
@@ -152,7 +152,7 @@ def _known_names(connection: psycopg.Connection, participants: list[int]) -> dic
     rows = connection.execute(
         "SELECT participant_id, kind, value, extract(epoch FROM first_seen_at)::bigint, last_seen_day"
         " FROM participant_names WHERE participant_id = ANY(%s::bigint[])",
-        [participants],
+        [array(participants)],
     ).fetchall()
     return {(row[0], row[1], row[2]): _Seen(row[3], row[4]) for row in rows}
 
@@ -176,5 +176,5 @@ def _write_names(connection: psycopg.Connection, news: dict[NameKey, _Seen]) -> 
         "        ORDER BY participant_id, kind, last_seen_day DESC, first_seen_at DESC, value DESC) AS shown"
         "  GROUP BY participant_id) AS s"
         " WHERE p.id = s.id AND (p.name, p.username) IS DISTINCT FROM (s.name, s.username)",
-        [sorted({key[0] for key in news})],
+        [array(sorted({key[0] for key in news}))],
     )

@@ -173,7 +173,7 @@ Index(
     messages.c.day,
     messages.c.tsv,
     postgresql_using="gin",
-    postgresql_with={"fastupdate": "off"},
+    postgresql_with={"fastupdate": "on"},
 )
 
 daily_counts = Table(

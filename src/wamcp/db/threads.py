@@ -71,6 +71,15 @@ def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) ->
     _count(connection, new)
 
 
+def sort_in_words(connection: psycopg.Connection) -> None:
+    """Moves newly written words from the index's pending list to their places.
+
+    Sorted in together they cost half of what each costs alone, and the list, through which every search has to read,
+    stays short. Harmless beside readers and writers.
+    """
+    connection.execute("SELECT gin_clean_pending_list('messages_words')")
+
+
 _INSERT_MESSAGES = """
 INSERT INTO messages AS m (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
   sent_at, day, ghost, reply_to, text, search_text, fragment)

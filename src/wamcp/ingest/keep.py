@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from wamcp.db.columns import columns
+from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
 from wamcp.db.numbers import Number, keep_numbers
 from wamcp.db.people import Mention, keep_people
@@ -132,7 +132,7 @@ def _keep_parked(
         "DELETE FROM parked p WHERE p.event_id = ANY(%s::bigint[])"
         " AND NOT EXISTS ("
         "  SELECT FROM unnest(%s::bigint[], %s::text[]) AS u (e, i) WHERE u.e = p.event_id AND u.i = p.item)",
-        [[event.id for event in events], *columns(list(rows), 2)],
+        [array([event.id for event in events]), *columns(list(rows), 2)],
     )
     if rows:
         connection.execute(

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import psycopg
 
 from wamcp import log
+from wamcp.db.columns import array
+from wamcp.db.threads import sort_in_words
 from wamcp.ingest.keep import Event, keep
 from wamcp.vocabulary import ParkedKind
 from wamcp.whatsapp.payload.envelope import read_event
@@ -17,6 +19,7 @@ CHANNEL = "wamcp_events"
 BATCH_EVENTS = 1000
 BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
+SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
 _SEAT = 0x57414D43_01
 _WRITING = 0x57414D43_02
@@ -104,9 +107,14 @@ def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
     connection.execute(f"LISTEN {CHANNEL}")
     _log.info("normalizer_started")
     alone = True  # the batch in which a predecessor may have died is looked at event by event
+    unsorted = 0
     while not stop.is_set():
         worked = work_off(connection, alone=alone)
         alone = False
+        unsorted += worked
+        if unsorted >= SORT_AFTER_EVENTS or (unsorted and not worked):
+            sort_in_words(connection)
+            unsorted = 0
         if worked == 0:
             for _ in connection.notifies(timeout=SILENCE_S, stop_after=1):
                 pass
@@ -159,9 +167,10 @@ def _reason(error: Exception) -> str:
 
 
 def _finish(connection: psycopg.Connection, event_ids: list[int]) -> None:
+    ids = array(event_ids)
     connection.execute(
         "INSERT INTO applied (event_id) SELECT u FROM unnest(%s::bigint[]) WITH ORDINALITY AS t (u, n) ORDER BY n",
-        [event_ids],
+        [ids],
     )
-    connection.execute("DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])", [event_ids])
-    connection.execute("DELETE FROM started WHERE event_id = ANY(%s::bigint[])", [event_ids])
+    connection.execute("DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])", [ids])
+    connection.execute("DELETE FROM started WHERE event_id = ANY(%s::bigint[])", [ids])

@@ -117,6 +117,7 @@ class Writer:
         self._waiting_bytes = 0
         self._idle: list[asyncio.Future[None]] = []
         self._woken = False
+        self._under_way = 0
         self._called = asyncio.Event()
         self._unrung = asyncio.Event()
         self._closing = False
@@ -166,17 +167,19 @@ class Writer:
         return future
 
     def _wake(self) -> None:
-        # One at a time: whoever wakes takes all that is there by then, and wakes the next when that is too much for it.
+        # One at a time: whoever wakes takes all that is there by then. The next leaves with as much as is on its way,
+        # so that batches grow with the traffic; with less, who lands first takes it.
         if self._woken:
             return
         if self._idle:
-            self._woken = True
-            self._idle.pop().set_result(None)
+            if len(self._waiting) >= self._under_way:
+                self._woken = True
+                self._idle.pop().set_result(None)
         elif not self._called.is_set():
             self._called.set()
 
     def _wake_all(self) -> None:
-        # A connection that was lost while nobody came is noticed here.
+        # A connection that was lost while nobody came is noticed here, and a batch that got stuck delays nobody else.
         while self._idle:
             self._idle.pop().set_result(None)
 
@@ -191,6 +194,7 @@ class Writer:
                 await self._rest()
                 continue
             flight.batch = self._take()
+            self._under_way += len(flight.batch)
             try:
                 await self._store(flight.line, flight.batch)
             except Exception as error:  # noqa: BLE001 - whatever the driver raises, the writer goes on
@@ -198,6 +202,7 @@ class Writer:
                 self._trouble[_name(error)] += 1
                 self._put_back(flight.batch)
                 await asyncio.sleep(_RETRY_SPACING_S)
+            self._under_way -= len(flight.batch)
             flight.batch = ()
 
     async def _reopen(self, line: Line) -> bool:
@@ -308,7 +313,7 @@ class Writer:
             for line in self._lines():
                 if line.drop_if_stuck(now - STUCK_S):
                     self._trouble["stuck"] += 1
-            if not all(flight.line.is_open for flight in self._flights):
+            if self._waiting or not all(flight.line.is_open for flight in self._flights):
                 self._wake_all()
             patience = PATIENCE_S if self.is_connected else PATIENCE_WHILE_DOWN_S
             _refuse_older(self._waiting, now - patience)

@@ -133,10 +133,9 @@ def snippet(text: str, query: str) -> str:
 
 def _text(message: MessageView, query: str | None) -> tuple[str, bool]:
     text = sanitize.clean(message.text).text
-    kind = "" if message.type == "text" else f"[{message.type}] "
     if query is not None:
-        return kind + snippet(text, query), False
-    return (kind + sanitize.cut(text, MAX_TEXT)).rstrip(), len(text) > MAX_TEXT
+        return snippet(text, query), False
+    return sanitize.cut(text, MAX_TEXT), len(text) > MAX_TEXT
 
 
 def _writer(message: MessageView) -> str:

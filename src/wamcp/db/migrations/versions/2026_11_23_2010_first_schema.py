@@ -112,7 +112,7 @@ CREATE TABLE messages (
 ) WITH (fillfactor = 90);
 CREATE INDEX messages_conversation ON messages (conversation_id, sent_at DESC, id DESC);
 CREATE INDEX messages_number ON messages (number_id, sent_at DESC, id DESC);
-CREATE INDEX messages_words ON messages USING gin (number_id, conversation_id, day, tsv) WITH (fastupdate = off);
+CREATE INDEX messages_words ON messages USING gin (number_id, conversation_id, day, tsv) WITH (fastupdate = on);
 CREATE TABLE daily_counts (
   number_id integer NOT NULL, day integer NOT NULL,
   inbound integer NOT NULL, outbound integer NOT NULL,

@@ -1,0 +1,26 @@
+"""What a command knows about the installation it is called in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wamcp.settings import Settings
+
+
+def settings_here() -> "Settings":
+    """Settings of the environment and ``.env``; without a DATABASE_URL, the database of the ``wamcp up`` that runs here.
+
+    In development a missing app secret is generated into ``.env``. Raises ``Misconfigured``.
+    """
+    from pydantic import SecretStr
+
+    from wamcp import log
+    from wamcp.mcp.bridge import read_runtime
+    from wamcp.settings import generate_app_secret, load
+
+    dotenv = Path(".env")
+    settings = generate_app_secret(dotenv, load(dotenv=dotenv))
+    log.configure(settings.log_level)
+    if settings.database_url is None and (url := read_runtime().get("database_url")):
+        settings = settings.model_copy(update={"database_url": SecretStr(str(url))})
+    return settings
