@@ -37,7 +37,7 @@ YEAR_AGO = BEGIN + SPAN - timedelta(days=395)
 
 @dataclass
 class Case:
-    """One kind of question: what is asked each time, and how soon 95 of 100 answers must be there, if promised."""
+    """One kind of question: what is asked each time, and within how many ms 95 of 100 answers must be there."""
 
     name: str
     goal_ms: float | None

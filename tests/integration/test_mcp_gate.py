@@ -123,7 +123,12 @@ def test_every_method_that_shows_something_is_written_down(door: Door, modern: b
         ("tools/call", {"name": "get_messages", "arguments": {"conversation_id": "c99"}}, "get_messages", "tool_error"),
         ("tools/call", {"name": "get_messages", "arguments": {"limit": 3000}}, "get_messages", "tool_error"),
         ("tools/call", {"name": "get_messages", "arguments": [1]}, "get_messages", "refused"),
-        ("tools/call", {"name": "no\x00 such", "arguments": {"a\x00": "\ud800\x00" + "x" * 900}}, "no such", "refused"),
+        (
+            "tools/call",
+            {"name": "no\x00 such", "arguments": {"a\x00": "\ud800\x00" + "x" * 900}},
+            "no such",
+            "tool_error",
+        ),
         ("tools/call", {"name": 5, "arguments": {"n": 10**30, "f": 1.5, "deep": [[{}]]}}, "", "refused"),
         ("tools/call", [], "", "refused"),
         ("tools/list", {}, None, None),

@@ -187,9 +187,8 @@ def test_each_error_is_short_and_names_the_next_step(door: Door) -> None:
         assert step in text and len(text) <= 500 and "pydantic" not in text and "\n" not in text, text
 
 
-def test_an_unknown_tool_is_an_error_of_the_protocol(door: Door) -> None:
-    error = door.rpc("tools/call", {"name": "send_message", "arguments": {}}).json()["error"]
-    assert error["code"] == -32602 and "get_messages" in error["message"]
+def test_an_unknown_tool_is_told_which_there_are(door: Door) -> None:
+    assert "search_messages" in door.refusal("send_message", text="x")
 
 
 def test_what_is_hidden_and_what_is_not_there_read_the_same(door: Door) -> None:

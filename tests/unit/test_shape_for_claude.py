@@ -1,9 +1,13 @@
 """The shape of answers for a context window: rows by day, names said once, cut texts, masked phones, marked matches."""
 
+import json
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wamcp.access.grants import admin_grant
 from wamcp.archive.views import ConversationView, MessageView, NumberView, Page, ParticipantView
@@ -25,7 +29,7 @@ SEES_LITTLE = replace(SEES_ALL, phones=False)
 
 def test_messages_are_rows_under_their_day_and_names_are_said_once() -> None:
     ours = replace(
-        MESSAGE, id=48211, direction="outbound", sender=None, type="image", text="", sent_at=AT + timedelta(1)
+        MESSAGE, id=48211, direction="outbound", sender=None, type="image", text="[image]", sent_at=AT + timedelta(1)
     )
     assert shape.by_day([ours, MESSAGE]) == {
         "columns": ["id", "time", "from", "untrusted_text"],
@@ -130,3 +134,18 @@ def test_ids_are_read_with_and_without_their_letter() -> None:
 def test_what_is_no_id_is_not_visible(wrong: str) -> None:
     with pytest.raises(NotVisible, match="call list_conversations"):
         arguments.conversation_id(wrong)
+
+
+@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=20))
+def test_whatever_is_written_the_answer_holds_nothing_hidden_and_no_live_link(written: str, query: str) -> None:
+    message = replace(MESSAGE, text=f"{written} https://evil.example/{written}", sender=replace(ADA, name=written))
+    for answer in (
+        shape.by_day([message]),
+        shape.by_day([message], with_conversation=True, query=query),
+        shape.in_detail([message], query),
+        shape.conversation(replace(THREAD, participant=message.sender), SEES_LITTLE),
+    ):
+        text = compact(answer)
+        assert json.loads(text) == answer and "https://" not in text
+        assert not any(unicodedata.category(char) in ("Co", "Cn", "Cs") for char in text)
+        assert not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\ufeff")

@@ -34,7 +34,7 @@ class Courtesy(Middleware):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
     async def on_call_tool(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """Wrong arguments in one line; an unknown tool is an error of the protocol."""
+        """Wrong arguments in one line, an unknown tool with the names of those that there are."""
         try:
             return await call_next(context)
         except NotFoundError:
@@ -74,10 +74,10 @@ def _told_or_hidden(error: Exception) -> str:
     return UNEXPECTED
 
 
-async def _unknown_tool(context: MiddlewareContext[Any]) -> MCPError:
+async def _unknown_tool(context: MiddlewareContext[Any]) -> ToolError:
     server = context.fastmcp_context.fastmcp if context.fastmcp_context else None
     names = ", ".join(sorted(tool.name for tool in await server.list_tools())) if server else ""
-    return MCPError(code=INVALID_PARAMS, message=f"There is no tool {quoted(context.message.name)}; there are {names}.")
+    return ToolError(f"There is no tool {quoted(context.message.name)}; there are {names}.", log_level=logging.DEBUG)
 
 
 def _in_one_line(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastmcp import FastMCP
+from mcp_types import ServerCapabilities
 
 from wamcp.access.tokens import TokenCache
 from wamcp.db.session import Pool
@@ -66,7 +67,22 @@ def create_server(reader_pool: Pool, version: str) -> FastMCP[Any]:
     messages.register(mcp, reader_pool)
     resources.register(mcp, reader_pool, version)
     prompts.register(mcp)
-    # FastMCP has no argument for either; test_mcp_surface watches over both.
+    # FastMCP has no argument for either; the tests watch over both.
     mcp._mcp_server.title = TITLE
-    mcp._mcp_server._request_handlers.pop("logging/setLevel", None)
+    _advertise_honestly(mcp._mcp_server)
     return mcp
+
+
+def _advertise_honestly(server: Any) -> None:
+    """Leaves out what a server without sessions never sends: log messages, and news of changed lists."""
+    everything = server.get_capabilities
+
+    def get_capabilities(*args: Any, **kwargs: Any) -> ServerCapabilities:
+        found: ServerCapabilities = everything(*args, **kwargs)
+        found.logging = None
+        for lists in (found.tools, found.prompts, found.resources):
+            if lists is not None:
+                lists.list_changed = False
+        return found
+
+    server.get_capabilities = get_capabilities

@@ -41,7 +41,11 @@ _FOUND = listing(matched_by=text("How it was found: words, or a part of a word w
 
 def register(mcp: FastMCP[Any], pool: Pool) -> None:
     """Adds both tools."""
+    _register_reading(mcp, pool)
+    _register_search(mcp, pool)
 
+
+def _register_reading(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Read a conversation", untrusted=True, output=_OF_ONE)
     def get_messages(
         conversation_id: ConversationId,
@@ -67,6 +71,8 @@ def register(mcp: FastMCP[Any], pool: Pool) -> None:
         )
         return conversation_page(pool, wanted, limit or 30, detailed=response_format == "detailed")
 
+
+def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Search messages", untrusted=True, output=_FOUND)
     def search_messages(
         query: Words,
