@@ -41,7 +41,7 @@ def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:
         WITH newest AS MATERIALIZED ({newest}),
           spelt AS (
             SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM newest m
-            WHERE {ground.filters()} OFFSET 0),
+            WHERE {ground.filters()} ORDER BY m.sent_at DESC, m.id DESC OFFSET 0),
           hits AS MATERIALIZED (SELECT ARRAY(
             SELECT m.id FROM spelt m WHERE {_match("m.letters", patterns)}
             ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s) AS ids)
