@@ -4,7 +4,6 @@ import threading
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 
 from wamcp.db.session import ReadConnection
 from wamcp.words import Unit
@@ -16,8 +15,8 @@ STATISTICS_SECONDS = 60.0
 class Terms:
     """What to ask the index: ``tsquery``, and ``share``, the part of all ``rows`` that can match at most (0 to 1).
 
-    ``likely`` is the part that should match if words were spread evenly. ``prefix``: there is a beginning of a word;
-    ``guessed``: only such, and the statistics list none of them, so ``share`` may be too low.
+    ``likely`` is the part that should match if words came evenly and phrases whole. ``prefix``: there is a beginning
+    of a word; ``guessed``: only such, and the statistics list none of them, so ``share`` may be too low.
     """
 
     tsquery: str
@@ -62,18 +61,19 @@ def terms_of(connection: ReadConnection, units: list[Unit]) -> Terms | None:
     statistics = _statistics(connection)
     phrases: list[str] = []
     shares: list[tuple[float, bool]] = []
+    likely = 1.0
     for place, unit in enumerate(units):
         lexemes = [(lexeme, position) for at, lexeme, position in rows if at == place]
         if lexemes:
             phrases.append(_phrase(lexemes, unit.prefix))
-            shares += [
-                statistics.share(lexeme, unit.prefix and position == lexemes[-1][1]) for lexeme, position in lexemes
-            ]
+            here = [statistics.share(lexeme, unit.prefix and at == lexemes[-1][1]) for lexeme, at in lexemes]
+            likely *= min(share for share, _ in here)
+            shares += here
     certain = [share for share, guess in shares if not guess]
     return Terms(
         tsquery=" & ".join(dict.fromkeys(phrases)),
         share=min(certain) if certain else min(share for share, _ in shares),
-        likely=prod(share for share, _ in shares),
+        likely=likely,
         prefix=any(unit.prefix for unit in units),
         guessed=not certain,
         rows=statistics.rows,

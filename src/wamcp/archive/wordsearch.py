@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wamcp.archive.ground import Ground
 from wamcp.archive.terms import Terms
 
-DIRECT_ROWS = 6_000
+DIRECT_ROWS = 2_500
 """Up to so many expected matches one look into the index and a sort are the fastest way."""
 PROBE_ROWS = 2_000
 """So many of the newest messages are read first when the words are common."""
