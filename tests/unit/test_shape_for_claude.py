@@ -29,7 +29,7 @@ SEES_LITTLE = replace(SEES_ALL, phones=False)
 
 def test_messages_are_rows_under_their_day_and_names_are_said_once() -> None:
     ours = replace(
-        MESSAGE, id=48211, direction="outbound", sender=None, type="image", text="", sent_at=AT + timedelta(1)
+        MESSAGE, id=48211, direction="outbound", sender=None, type="image", text="[image]", sent_at=AT + timedelta(1)
     )
     assert shape.by_day([ours, MESSAGE]) == {
         "columns": ["id", "time", "from", "untrusted_text"],

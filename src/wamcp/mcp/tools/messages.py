@@ -41,7 +41,28 @@ _FOUND = listing(matched_by=text("How it was found: words, or a part of a word w
 
 def register(mcp: FastMCP[Any], pool: Pool) -> None:
     """Adds both tools."""
+    _register_get(mcp, pool)
+    _register_search(mcp, pool)
 
+
+def conversation_page(pool: Pool, wanted: MessagesQuery, limit: int, *, detailed: bool = False) -> Answer:
+    """One page of a conversation as this visit's grant sees it. Raises :class:`NotVisible`."""
+    here = visit.current()
+    with asking(pool) as connection:
+        thread = _thread(connection, wanted.conversation_id)
+
+        def ask(count: int) -> Page[MessageView]:
+            return messages.of_conversation(connection, here.grant, replace(wanted, limit=count))
+
+        def render(found: Page[MessageView]) -> Answer:
+            here.shown[:] = [conversation_ref(thread.id), *shape.refs(found.items)[1:]]
+            answer = {"conversation": shape.conversation(thread, here.grant), **_rows(found.items, detailed)}
+            return _finished(answer, found, "No messages here; widen the range or leave after and before out.")
+
+        return fitted(limit, ask, render)
+
+
+def _register_get(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Read a conversation", untrusted=True, output=_OF_ONE)
     def get_messages(
         conversation_id: ConversationId,
@@ -67,6 +88,8 @@ def register(mcp: FastMCP[Any], pool: Pool) -> None:
         )
         return conversation_page(pool, wanted, limit or 30, detailed=response_format == "detailed")
 
+
+def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Search messages", untrusted=True, output=_FOUND)
     def search_messages(
         query: Words,
@@ -96,23 +119,6 @@ def register(mcp: FastMCP[Any], pool: Pool) -> None:
             cursor=cursor or None,
         )
         return _search_page(pool, wanted, limit or 20, detailed=response_format == "detailed")
-
-
-def conversation_page(pool: Pool, wanted: MessagesQuery, limit: int, *, detailed: bool = False) -> Answer:
-    """One page of a conversation as this visit's grant sees it. Raises :class:`NotVisible`."""
-    here = visit.current()
-    with asking(pool) as connection:
-        thread = _thread(connection, wanted.conversation_id)
-
-        def ask(count: int) -> Page[MessageView]:
-            return messages.of_conversation(connection, here.grant, replace(wanted, limit=count))
-
-        def render(found: Page[MessageView]) -> Answer:
-            here.shown[:] = [conversation_ref(thread.id), *shape.refs(found.items)[1:]]
-            answer = {"conversation": shape.conversation(thread, here.grant), **_rows(found.items, detailed)}
-            return _finished(answer, found, "No messages here; widen the range or leave after and before out.")
-
-        return fitted(limit, ask, render)
 
 
 def _search_page(pool: Pool, wanted: SearchQuery, limit: int, *, detailed: bool) -> Answer:
