@@ -61,9 +61,7 @@ def test_each_client_gets_its_snippet(tmp_path: Path, client: str) -> None:
 def test_the_command_is_the_bridge(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "wamcp"), "mcp"]
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    given = {"input": '{"jsonrpc": "2.0", "id": 3, "method": "initialize"}\n', "timeout": 60}
-    done = subprocess.run(
-        command, input=line, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    line = b'{"jsonrpc": "2.0", "id": 3, "method": "initialize"}\n'
+    done = subprocess.run(command, input=line, env=environment, cwd=tmp_path, capture_output=True, timeout=60)
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["id"]) == (0, 3) and "wamcp token create" in answer["error"]["message"]
