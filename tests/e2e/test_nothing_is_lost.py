@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from wamcp.whatsapp.signature import sign
 
 UNIQUE = 10_000
 DUPLICATES = 500
-KILLS = 4  # of each: the api, the normalizer
+KILLS = 3  # of each: the api, the normalizer
 FROZEN_S = 6.0
 ANSWER_S = 2.0  # the door's promise while the database is stuck
 DRAIN_S = 45.0
@@ -164,6 +165,7 @@ def test_while_the_database_is_frozen_nobody_waits_long_and_afterwards_everythin
             delivering = asyncio.create_task(meta.deliver(bodies[200:]))
             ending = time.monotonic() + FROZEN_S
             timed = await asyncio.gather(*(_timed_posts(well, ending) for _ in range(8)))
+            await asyncio.sleep(ending - time.monotonic())
         await asyncio.wait_for(delivering, 60)
         return [answer for answers in timed for answer in answers]
 
@@ -224,17 +226,25 @@ def test_five_megabytes_are_refused(well: House) -> None:
 
 
 async def _kill_again_and_again(house: House, name: str, rng: random.Random) -> None:
-    """Kills the process at random moments of its life, some early, some late."""
+    """Kills the process again and again, at a random moment soon after it took up its work."""
     last = None
     for _ in range(KILLS):
         while (pid := house.pid(name)) is None or pid == last or not is_running(pid):
             await asyncio.sleep(0.02)
-        if name == "api":
-            while not await asyncio.to_thread(house.is_well):
-                await asyncio.sleep(0.05)
-        await asyncio.sleep(rng.uniform(0.05, 1.0))
+        at_work = house.is_well if name == "api" else partial(_has_gone_on, house, _applied(house))
+        while not await asyncio.to_thread(at_work):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(rng.uniform(0.0, 0.8))
         os.kill(pid, signal.SIGKILL)
         last = pid
+
+
+def _applied(house: House) -> int:
+    return house.value("SELECT count(*) FROM applied")
+
+
+def _has_gone_on(house: House, since: int) -> bool:
+    return _applied(house) > since
 
 
 async def _timed_posts(house: House, ending: float) -> list[tuple[int, float]]:

@@ -51,3 +51,12 @@ def test_every_make_target_has_a_sentence() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^\.PHONY: (\S+)", makefile, re.MULTILINE):
         assert re.search(rf"^{target}:.*## \w", makefile, re.MULTILINE), target
+
+
+def test_every_route_is_documented() -> None:
+    text = (ROOT / "docs/api.md").read_text()
+    for module, prefix in (("admin", "/admin"), ("health", "")):
+        routes = re.findall(r'@router\.get\("(/[^"]+)"', (ROOT / f"src/wamcp/web/{module}.py").read_text())
+        assert routes
+        for route in routes:
+            assert f"`GET {prefix}{route}`" in text, route

@@ -95,6 +95,7 @@ def some_filters(chance: random.Random) -> dict[str, Any]:
     "settings",
     [
         {},
+        {"PROBE_ROWS": 20, "DIRECT_ROWS": 0, "PREFIX_DIRECT_ROWS": 0, "PREFIX_PROBE_ROWS": 60},
         {"PROBE_ROWS": 50, "DIRECT_ROWS": 0, "SLICE_ROWS": (100, 200)},
         {"PROBE_ROWS": 10, "DIRECT_ROWS": 100, "SLICE_ROWS": (1, 50), "SLICE_HITS": 5},
         {"PROBE_ROWS": 2000, "DIRECT_ROWS": 0, "SLICE_ROWS": (400, 1000)},

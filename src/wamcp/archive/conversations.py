@@ -9,7 +9,7 @@ from psycopg.rows import dict_row
 from wamcp.access.grants import Grant
 from wamcp.archive import page
 from wamcp.archive.scope import Scope, scope_of
-from wamcp.archive.shapes import IS_PHONE, PARTICIPANT_COLUMNS, UNANSWERED, conversation_view
+from wamcp.archive.shapes import IS_PHONE, PARTICIPANT_COLUMNS, UNANSWERED, bare_letters, conversation_view
 from wamcp.archive.views import ConversationView, Page
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible
@@ -109,7 +109,7 @@ def _named(scope: Scope) -> str:
     """The predicate: the contact's name, username or phone number has the text; of masked numbers the shown end."""
     phone = "a.value" if scope.phones else "right(a.value, 4)"
     name = "p.name" if scope.phones else f"CASE WHEN {IS_PHONE} THEN right(p.name, 4) ELSE p.name END"
-    return f"""(public.wa_norm({name}) LIKE %(name_has)s OR public.wa_norm(p.username) LIKE %(name_has)s
+    return f"""({bare_letters(name)} LIKE %(name_has)s OR {bare_letters("p.username")} LIKE %(name_has)s
       OR %(phone_has)s::text IS NOT NULL AND EXISTS (SELECT 1 FROM participant_aliases a
         WHERE a.participant_id = p.id AND a.kind = 'wa_id' AND {phone} LIKE %(phone_has)s))"""
 

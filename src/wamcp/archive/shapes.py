@@ -27,6 +27,11 @@ IS_PHONE = f"p.name ~ '^{_PHONE}$'"
 """The predicate: the contact's name is a phone number."""
 
 
+def bare_letters(column: str) -> str:
+    """The SQL for ``column`` without accents and capitals: as wa_norm, without its cost (8 us) for plain ASCII."""
+    return f"CASE WHEN octet_length({column}) = length({column}) THEN lower({column}) ELSE public.wa_norm({column}) END"
+
+
 def participant_view(row: dict[str, Any], scope: Scope) -> ParticipantView | None:
     """The person in ``row``, with phone numbers masked unless the bearer may see them."""
     if row["participant_id"] is None:

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from wamcp.archive.conversations import like_pattern
 from wamcp.archive.ground import Ground, Position
+from wamcp.archive.shapes import bare_letters
 from wamcp.words import literals
 
 NEWEST_ROWS = 20_000
 """So many messages are read in one go without an index."""
 _TRIGRAM = 3
-# What wa_norm gives, without its cost (8 us a row) where it has nothing to do.
-_LETTERS = "CASE WHEN octet_length(m.text) = length(m.text) THEN lower(m.text) ELSE public.wa_norm(m.text) END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,9 @@ def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:
     row = ground.connection.execute(
         f"""
         WITH newest AS MATERIALIZED ({newest}),
-          spelt AS (SELECT m.id, m.sent_at, {_LETTERS} AS letters FROM newest m WHERE {ground.filters()} OFFSET 0)
+          spelt AS (
+            SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM newest m
+            WHERE {ground.filters()} OFFSET 0)
         SELECT (SELECT count(*) FROM newest), last.sent_at, last.id,
           ARRAY(SELECT m.id FROM spelt m WHERE {_match("m.letters", patterns)}
             ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s)

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 
 from wamcp.db.session import ReadConnection
 from wamcp.words import Unit
@@ -15,11 +16,14 @@ STATISTICS_SECONDS = 60.0
 class Terms:
     """What to ask the index: ``tsquery``, and ``share``, the part of all ``rows`` that can match at most (0 to 1).
 
-    ``guessed``: a beginning of a word that the statistics do not list, so ``share`` may be too low.
+    ``likely`` is the part that should match if words were spread evenly. ``prefix``: there is a beginning of a word;
+    ``guessed``: only such, and the statistics list none of them, so ``share`` may be too low.
     """
 
     tsquery: str
     share: float
+    likely: float
+    prefix: bool
     guessed: bool
     rows: float
 
@@ -69,6 +73,8 @@ def terms_of(connection: ReadConnection, units: list[Unit]) -> Terms | None:
     return Terms(
         tsquery=" & ".join(dict.fromkeys(phrases)),
         share=min(certain) if certain else min(share for share, _ in shares),
+        likely=prod(share for share, _ in shares),
+        prefix=any(unit.prefix for unit in units),
         guessed=not certain,
         rows=statistics.rows,
     )

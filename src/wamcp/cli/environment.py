@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def settings_here() -> "Settings":
-    """Settings of the environment and ``.env``; without a DATABASE_URL, the database of the ``wamcp up`` that runs here.
+    """Settings of the environment and ``.env``; without a DATABASE_URL, those of the ``wamcp up`` that runs here.
 
     In development a missing app secret is generated into ``.env``. Raises ``Misconfigured``.
     """

@@ -41,7 +41,7 @@ _FOUND = listing(matched_by=text("How it was found: words, or a part of a word w
 
 def register(mcp: FastMCP[Any], pool: Pool) -> None:
     """Adds both tools."""
-    _register_get(mcp, pool)
+    _register_reading(mcp, pool)
     _register_search(mcp, pool)
 
 
@@ -62,7 +62,7 @@ def conversation_page(pool: Pool, wanted: MessagesQuery, limit: int, *, detailed
         return fitted(limit, ask, render)
 
 
-def _register_get(mcp: FastMCP[Any], pool: Pool) -> None:
+def _register_reading(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Read a conversation", untrusted=True, output=_OF_ONE)
     def get_messages(
         conversation_id: ConversationId,
