@@ -95,11 +95,14 @@ def _after_letters(grant: Grant, query: SearchQuery, found: Found, items: list[M
 
 
 def _covered(query: SearchQuery, found: Found, limit: int) -> str:
-    began = "No message has these words" if query.cursor is None else "Going on"
-    if found.stopped_at is None or len(found.ids) > limit:
-        return f"{began}; looked for the letters inside words, in every message that the filters allow."
+    looked = "No message has these words; looked" if query.cursor is None else "Looked"
+    looked += " for the letters inside words"
+    if len(found.ids) > limit:
+        return f"{looked}: these are the newest messages that have them. next_cursor goes on."
+    if found.stopped_at is None:
+        return f"{looked}, in every message that the filters allow."
     back_to = found.stopped_at[0].strftime("%Y-%m-%d %H:%M UTC")
     return (
-        f"{began}; looked for the letters inside words, in the newest {NEWEST_ROWS:,} messages that the filters allow,"
-        f" back to {back_to}. next_cursor goes on with older ones."
+        f"{looked}, in {NEWEST_ROWS:,} messages that the filters allow, back to {back_to}."
+        " next_cursor goes on with older ones."
     )

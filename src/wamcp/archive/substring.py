@@ -14,22 +14,17 @@ _TRIGRAM = 3
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Row ids, newest first; ``stopped_at``: up to where was looked when older messages are left; ``whole`` if none."""
+    """Row ids, newest first; ``stopped_at``: how far was looked, when too few were found and older are left."""
 
     ids: list[int]
     stopped_at: Position | None
-
-    @property
-    def whole(self) -> bool:
-        return self.stopped_at is None
 
 
 def newest_with_letters(ground: Ground, text: str) -> Found:
     """The newest ``ground.wanted`` messages that have every piece of ``text`` somewhere, accents and case aside."""
     patterns = _patterns(ground, text)
     found = _among_newest(ground, patterns)
-    enough = len(found.ids) >= ground.wanted or found.whole
-    if enough or not _has_index(ground) or max(map(len, patterns.values())) < _TRIGRAM + 2:
+    if found.stopped_at is None or not _has_index(ground) or max(map(len, patterns.values())) < _TRIGRAM + 2:
         return found
     return Found(_by_index(ground, patterns), None)
 
@@ -46,16 +41,20 @@ def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:
         WITH newest AS MATERIALIZED ({newest}),
           spelt AS (
             SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM newest m
-            WHERE {ground.filters()} OFFSET 0)
-        SELECT (SELECT count(*) FROM newest), last.sent_at, last.id,
-          ARRAY(SELECT m.id FROM spelt m WHERE {_match("m.letters", patterns)}
-            ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s)
-        FROM (SELECT sent_at, id FROM newest ORDER BY sent_at, id LIMIT 1) AS last""",
+            WHERE {ground.filters()} ORDER BY m.sent_at DESC, m.id DESC OFFSET 0),
+          hits AS MATERIALIZED (SELECT ARRAY(
+            SELECT m.id FROM spelt m WHERE {_match("m.letters", patterns)}
+            ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s) AS ids)
+        SELECT hits.ids,
+          CASE WHEN cardinality(hits.ids) < %(wanted)s THEN (SELECT count(*) FROM newest) END,
+          CASE WHEN cardinality(hits.ids) < %(wanted)s THEN (SELECT min(sent_at) FROM newest) END,
+          CASE WHEN cardinality(hits.ids) < %(wanted)s
+            THEN (SELECT id FROM newest ORDER BY sent_at, id LIMIT 1) END
+        FROM hits""",
         {**ground.parameters(), **patterns},
     ).fetchone()
-    if row is None:
-        return Found([], None)
-    read, sent, row_id, ids = row
+    assert row is not None
+    ids, read, sent, row_id = row
     return Found(ids, (sent, row_id) if read == NEWEST_ROWS else None)
 
 
