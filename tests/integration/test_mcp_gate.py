@@ -127,7 +127,7 @@ def test_every_method_that_shows_something_is_written_down(door: Door, modern: b
             "tools/call",
             {"name": "no\x00 such", "arguments": {"a\x00": "\ud800\x00" + "x" * 900}},
             "no such",
-            "tool_error",
+            "refused",
         ),
         ("tools/call", {"name": 5, "arguments": {"n": 10**30, "f": 1.5, "deep": [[{}]]}}, "", "refused"),
         ("tools/call", [], "", "refused"),

@@ -45,6 +45,23 @@ def register(mcp: FastMCP[Any], pool: Pool) -> None:
     _register_search(mcp, pool)
 
 
+def conversation_page(pool: Pool, wanted: MessagesQuery, limit: int, *, detailed: bool = False) -> Answer:
+    """One page of a conversation as this visit's grant sees it. Raises :class:`NotVisible`."""
+    here = visit.current()
+    with asking(pool) as connection:
+        thread = _thread(connection, wanted.conversation_id)
+
+        def ask(count: int) -> Page[MessageView]:
+            return messages.of_conversation(connection, here.grant, replace(wanted, limit=count))
+
+        def render(found: Page[MessageView]) -> Answer:
+            here.shown[:] = [conversation_ref(thread.id), *shape.refs(found.items)[1:]]
+            answer = {"conversation": shape.conversation(thread, here.grant), **_rows(found.items, detailed)}
+            return _finished(answer, found, "No messages here; widen the range or leave after and before out.")
+
+        return fitted(limit, ask, render)
+
+
 def _register_reading(mcp: FastMCP[Any], pool: Pool) -> None:
     @offer(mcp, title="Read a conversation", untrusted=True, output=_OF_ONE)
     def get_messages(
@@ -102,23 +119,6 @@ def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
             cursor=cursor or None,
         )
         return _search_page(pool, wanted, limit or 20, detailed=response_format == "detailed")
-
-
-def conversation_page(pool: Pool, wanted: MessagesQuery, limit: int, *, detailed: bool = False) -> Answer:
-    """One page of a conversation as this visit's grant sees it. Raises :class:`NotVisible`."""
-    here = visit.current()
-    with asking(pool) as connection:
-        thread = _thread(connection, wanted.conversation_id)
-
-        def ask(count: int) -> Page[MessageView]:
-            return messages.of_conversation(connection, here.grant, replace(wanted, limit=count))
-
-        def render(found: Page[MessageView]) -> Answer:
-            here.shown[:] = [conversation_ref(thread.id), *shape.refs(found.items)[1:]]
-            answer = {"conversation": shape.conversation(thread, here.grant), **_rows(found.items, detailed)}
-            return _finished(answer, found, "No messages here; widen the range or leave after and before out.")
-
-        return fitted(limit, ask, render)
 
 
 def _search_page(pool: Pool, wanted: SearchQuery, limit: int, *, detailed: bool) -> Answer:

@@ -1,0 +1,67 @@
+"""``wamcp token`` and ``wamcp mcp config`` as somebody types them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wamcp.access.tokens import generate, is_well_formed
+
+
+def wamcp(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WAMCP_", "DATABASE_"))}
+    command = [str(Path(sys.executable).parent / "wamcp"), *arguments]
+    given = inherited | {"XDG_DATA_HOME": str(cwd), "COLUMNS": "200"} | environment
+    return subprocess.run(command, cwd=cwd, env=given, capture_output=True, text=True, timeout=60)
+
+
+def test_a_token_is_made_listed_rotated_and_revoked(database_url: str, tmp_path: Path) -> None:
+    def token(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return wamcp("token", *arguments, cwd=tmp_path, DATABASE_URL=database_url, **environment)
+
+    made = token("create", "--label", "Ada's laptop", "--numbers", "1,2", "--since", "2026-11-01").stdout.strip()
+    assert is_well_formed(made)
+    kept = generate()
+    for _ in range(2):
+        assert token("ensure", "--label", "here", WAMCP_TOKEN=kept).returncode == 0
+    rotated = token("rotate", "1", "--overlap-minutes", "5")
+    assert is_well_formed(rotated.stdout.strip()) and "5 minutes" in rotated.stderr
+    assert token("revoke", "1").returncode == 0
+    again = token("revoke", "1")
+    assert again.returncode == 1 and "wamcp token list" in again.stderr
+    listed = token("list").stdout
+    assert "Ada's laptop" in listed and "1,2" in listed and "revoked" in listed
+    assert made not in listed and kept not in listed and listed.count("here") == 1
+
+
+def test_without_a_database_the_error_is_a_sentence(tmp_path: Path) -> None:
+    done = wamcp("token", "list", cwd=tmp_path, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "does not answer" in done.stderr
+    ensure = wamcp("token", "ensure", cwd=tmp_path)
+    assert ensure.returncode == 1 and "WAMCP_TOKEN is not set" in ensure.stderr
+
+
+@pytest.mark.parametrize("client", ["claude-desktop", "claude-code", "cursor", "vscode"])
+def test_each_client_gets_its_snippet(tmp_path: Path, client: str) -> None:
+    given = ["--url", "https://wamcp.example.com/mcp", "--token", "wamcp_x"]
+    remote = wamcp("mcp", "config", "--client", client, *given, cwd=tmp_path)
+    assert remote.returncode == 0 and "wamcp_x" in remote.stdout and "https://wamcp.example.com/mcp" in remote.stdout
+    runtime = tmp_path / "wamcp" / "runtime.json"
+    runtime.parent.mkdir()
+    runtime.write_text(json.dumps({"mcp_url": "http://127.0.0.1:8000/mcp", "mcp_token": "wamcp_secret"}))
+    local = wamcp("mcp", "config", "--client", client, cwd=tmp_path).stdout
+    assert str(runtime) in local and "bridge.py" in local and "wamcp_secret" not in local
+    if client != "claude-code":
+        assert json.loads(local) and json.loads(remote.stdout)
+
+
+def test_the_command_is_the_bridge(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).parent / "wamcp"), "mcp"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    line = b'{"jsonrpc": "2.0", "id": 3, "method": "initialize"}\n'
+    done = subprocess.run(command, input=line, env=environment, cwd=tmp_path, capture_output=True, timeout=60)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["id"]) == (0, 3) and "wamcp token create" in answer["error"]["message"]
