@@ -113,6 +113,7 @@ def _round(
         "rps": result["count"] / result["seconds"],
         "p50": result["p50"],
         "p99": result["p99"],
+        "client": result["cpu"],
         "here": (after[0] - cpu[0]) / thousands,
         "postgres": (after[1] - cpu[1]) / thousands,
     }
@@ -157,11 +158,11 @@ def _report(results: dict[str, list[dict[str, float]]]) -> None:
     for name, m in middle.items():
         speeds = [r["rps"] for r in results[name]]
         row = [name, f"{m['rps']:,.0f} ({min(speeds):,.0f}-{max(speeds):,.0f})", f"{m['p50']:.2f}", f"{m['p99']:.2f}"]
-        row += [f"{m['here']:.3f}", f"{m['postgres']:.3f}", f"{m['here'] + m['postgres']:.3f}"]
+        row += [f"{m['here']:.3f}", f"{m['postgres']:.3f}", f"{m['here'] + m['postgres']:.3f}", f"{m['client']:.3f}"]
         for other in (NAIVE, BARE):
             row.append(f"{m['rps'] / middle[other]['rps']:.2f}x" if other in middle else "")
         rows.append(row)
-    heads = ["", "req/s (min-max)", "p50 ms", "p99 ms", "CPU-s/1000 server", "Postgres", "both"]
+    heads = ["", "req/s (min-max)", "p50 ms", "p99 ms", "CPU-s/1000 server", "Postgres", "both", "client"]
     print_table([*heads, "req/s to ORM", "to HTTP + HMAC"], rows)
 
 

@@ -94,13 +94,10 @@ class Connection(asyncio.Protocol):
             self.transport.write(self.load.requests.pop())
 
     def data_received(self, data: bytes) -> None:
-        answer = self.answer = self.answer + data
+        answer = self.answer + data if self.answer else data
         end = answer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        at = answer.lower().find(b"content-length: ")
-        length = int(answer[at + 16 : answer.index(b"\r", at)])
-        if len(answer) < end + 4 + length:
+        if end < 0 or len(answer) < end + 4 + _length(answer, end):
+            self.answer = answer
             return
         self.answer = b""
         status = answer[9:12]
@@ -116,12 +113,17 @@ class Connection(asyncio.Protocol):
             self.load.done.set_result(None)
 
 
+def _length(answer: bytes, end: int) -> int:
+    at = answer.find(b"content-length: ") + 16
+    return int(answer[at : answer.find(b"\r", at, end + 2)])
+
+
 async def _run(port: int, seconds: float, connections: int, count: int, seed: int) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
     requests = [request(content) for content in bodies(count, seed)]
     requests.reverse()
     print("go", flush=True)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     load = Load(requests, began + seconds)
     await asyncio.gather(
         *(loop.create_connection(lambda: Connection(load), "127.0.0.1", port) for _ in range(connections))
@@ -134,6 +136,7 @@ async def _run(port: int, seconds: float, connections: int, count: int, seed: in
         "failures": load.failures,
         "p50": percentile(load.seconds, 0.50) * 1000,
         "p99": percentile(load.seconds, 0.99) * 1000,
+        "cpu": (time.process_time() - cpu) / max(len(load.seconds), 1) * 1000,
         "sent": count - len(load.requests),
     }
 
