@@ -56,6 +56,7 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         backlog=2048,
         timeout_graceful_shutdown=10,
     )

@@ -1,30 +1,23 @@
 """The promise of the house: what was answered with 200 is there, once, whatever is killed meanwhile."""
 
 import asyncio
-import importlib.util
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 import pytest
 import redis
 
+from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Connection, Ledger, Meta, wamid, webhook
 from wamcp.embedded.process import is_running
-from wamcp.embedded.scratch import temporary_directory
 from wamcp.whatsapp.signature import sign
 
 UNIQUE = 10_000
@@ -32,88 +25,11 @@ DUPLICATES = 500
 KILLS = 3  # of each: the api, the normalizer
 FROZEN_S = 6.0
 ANSWER_S = 2.0  # the door's promise while the database is stuck
-DRAIN_S = 45.0
 
 pytestmark = [
     pytest.mark.embedded,
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("wamcp.web.app") is None, reason="the api is not whole yet"),
 ]
-
-
-class House:
-    """A running ``wamcp up``, as its ``runtime.json`` describes it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    @property
-    def runtime(self) -> dict[str, Any]:
-        return json.loads((self.directory / "runtime.json").read_text())
-
-    @property
-    def secret(self) -> bytes:
-        return self.runtime["app_secret"].encode()
-
-    @property
-    def url(self) -> str:
-        return f"{self.runtime['api_url']}/webhooks/whatsapp"
-
-    @property
-    def port(self) -> int:
-        return urlsplit(self.runtime["api_url"]).port or 0
-
-    def pid(self, name: str) -> int | None:
-        return self.runtime["pids"].get(name)
-
-    def is_well(self) -> bool:
-        try:
-            return httpx.get(f"{self.runtime['api_url']}/healthz", timeout=2).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-    def rows(self, query: str, *parameters: object) -> list[Any]:
-        with psycopg.connect(self.runtime["database_url"], autocommit=True) as connection:
-            return connection.execute(query, parameters).fetchall()
-
-    def value(self, query: str, *parameters: object) -> Any:
-        return self.rows(query, *parameters)[0][0]
-
-
-@pytest.fixture(scope="module")
-def house() -> Iterator[House]:
-    ours = ("WAMCP_", "WHATSAPP_", "DEBUG_ECHO", "VERIFY_", "ADMIN_API_KEY", "DATABASE_", "REDIS_")
-    with temporary_directory() as parent:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "wamcp.cli.main", "up", "--state-dir", str(parent / "state"), "--port", "0"],
-            env={name: value for name, value in os.environ.items() if not name.startswith(ours)},
-            cwd=parent,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert running.stdout is not None and running.stdout.readline().startswith("ready ")
-            yield House(parent / "state")
-        finally:
-            running.send_signal(signal.SIGTERM)
-            running.communicate(timeout=60)
-
-
-@pytest.fixture
-def well(house: House) -> House:
-    """The house with everything running and nothing waiting."""
-    assert eventually(house.is_well, 60)
-    assert eventually(lambda: house.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S)
-    return house
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.mark.timeout(240)
@@ -149,6 +65,7 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
     assert well.rows(f"{parked} WHERE position(%s::bytea IN e.body) > 0", _mark(seed)) == []
     known = {name for (name,) in well.rows("SELECT wamid FROM messages WHERE wamid LIKE %s", f"wamid.HBgL{seed:08x}%")}
     assert known == {wamid(number, seed) for number in range(UNIQUE)}
+    _rebuilds_to_the_same(well)
     print(f"seed {seed}: answers {answers}")
 
 
@@ -224,6 +141,14 @@ def test_five_megabytes_are_refused(well: House) -> None:
     answer = httpx.post(well.url, content=body, headers={"X-Hub-Signature-256": sign(body, well.secret)}, timeout=10)
     assert answer.status_code == 413
     assert well.value("SELECT count(*) FROM webhook_events WHERE sha256 = %s", sha256(body).digest()) == 0
+
+
+def _rebuilds_to_the_same(house: House) -> None:
+    ids = "SELECT array_agg((id, number_id, wamid) ORDER BY id)::text FROM messages"
+    before = house.command("checksum"), house.value(ids)
+    assert "No difference" in house.command("reprocess", "--verify")
+    house.command("reprocess")
+    assert (house.command("checksum"), house.value(ids)) == before
 
 
 async def _kill_again_and_again(house: House, name: str, rng: random.Random) -> None:

@@ -73,10 +73,15 @@ def temporary_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def temporary_postgres(directory: Path, settings: Mapping[str, str] | None = None) -> Iterator[TemporaryPostgres]:
-    """A Postgres in ``directory``, which its user must reach; ``settings`` on top of ours, e.g. :data:`FAST`."""
+def temporary_postgres(
+    directory: Path, settings: Mapping[str, str] | None = None, pg_bin: str | None = None
+) -> Iterator[TemporaryPostgres]:
+    """A Postgres in ``directory``, which its user must reach; ``settings`` on top of ours, e.g. :data:`FAST`.
+
+    ``pg_bin`` is the directory of another Postgres's programs; the wheel's without it.
+    """
     account = choose_account(None)
-    bin_directory = programs.postgres_bin(None, account, directory / "bin")
+    bin_directory = programs.postgres_bin(pg_bin, account, directory / "bin")
     cluster = postgres.Cluster(
         bin=bin_directory,
         home=directory,

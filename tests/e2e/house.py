@@ -1,0 +1,78 @@
+"""A running ``wamcp up`` for tests that need the whole of it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg
+
+DRAIN_S = 45.0
+
+
+class House:
+    """A running ``wamcp up``, as its ``runtime.json`` describes it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    @property
+    def runtime(self) -> dict[str, Any]:
+        return json.loads((self.directory / "runtime.json").read_text())
+
+    @property
+    def secret(self) -> bytes:
+        return self.runtime["app_secret"].encode()
+
+    @property
+    def url(self) -> str:
+        return f"{self.runtime['api_url']}/webhooks/whatsapp"
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.runtime["api_url"]).port or 0
+
+    def pid(self, name: str) -> int | None:
+        return self.runtime["pids"].get(name)
+
+    def is_well(self) -> bool:
+        try:
+            return httpx.get(f"{self.runtime['api_url']}/healthz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def command(self, *arguments: str) -> str:
+        """What ``wamcp ARGUMENTS`` says on standard output; it must end with exit code 0."""
+        environ = {**os.environ, "WAMCP_RUNTIME_FILE": str(self.directory / "runtime.json")}
+        done = subprocess.run(
+            [sys.executable, "-m", "wamcp.cli.main", *arguments],
+            cwd=self.directory,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def rows(self, query: str, *parameters: object) -> list[Any]:
+        with psycopg.connect(self.runtime["database_url"], autocommit=True) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def value(self, query: str, *parameters: object) -> Any:
+        return self.rows(query, *parameters)[0][0]
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
