@@ -49,3 +49,7 @@ bench-normalize: setup ## Measure understanding against a naive baseline
 .PHONY: bench-search
 bench-search: setup ## Measure search over a million messages against a naive baseline
 	@$(BIN)/python -m bench.search $(ARGS)
+
+.PHONY: bench-latency
+bench-latency: setup ## Measure the time from a webhook to its answer and to its being searchable
+	@$(BIN)/python -m bench.latency $(ARGS)

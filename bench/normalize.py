@@ -44,13 +44,13 @@ def main() -> None:
             )
             share = [bodies.pop() for _ in range(arguments.events)]
             with psycopg.connect(ours, autocommit=True) as connection:
-                _queue(connection, share)
+                queue(connection, share)
                 results["WAMCP"].append(_measure(server, len(share), lambda c=connection: _work(c)))  # type: ignore[misc]
         engine.dispose()
     _report(results)
 
 
-def _queue(connection: psycopg.Connection, bodies: list[bytes]) -> None:
+def queue(connection: psycopg.Connection, bodies: list[bytes]) -> None:
     connection.execute(
         "WITH kept AS (INSERT INTO webhook_events (sha256, body) SELECT * FROM unnest(%s::bytea[], %s::bytea[])"
         " ON CONFLICT DO NOTHING RETURNING id, length(body) AS size)"

@@ -16,7 +16,7 @@ from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts, ParkedFact
 
 CHANNEL = "wamcp_events"
-BATCH_EVENTS = 1000
+BATCH_EVENTS = 2000
 BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
