@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import NewType
 
+BELL = "wamcp_events"
+"""The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
+
 PhoneNumberId = NewType("PhoneNumberId", str)
 """Meta's id of one of our numbers, as it stands in webhooks and URLs. Opaque."""
 

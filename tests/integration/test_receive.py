@@ -17,7 +17,8 @@ import pytest
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.errors import Overloaded
 from wamcp.ingest import receive
-from wamcp.ingest.receive import CHANNEL, KeepResult, Writer
+from wamcp.ingest.receive import KeepResult, Writer
+from wamcp.vocabulary import BELL
 
 ACCEPTED, DUPLICATE = KeepResult.ACCEPTED, KeepResult.DUPLICATE
 
@@ -151,7 +152,7 @@ def test_the_bell_rings_after_the_commit(database_url: str) -> None:
             return await asyncio.to_thread(lambda: list(listener.notifies(timeout=2, stop_after=1))) != []
 
     with psycopg.connect(database_url, autocommit=True) as listener:
-        listener.execute(f"LISTEN {CHANNEL}")
+        listener.execute(f"LISTEN {BELL}")
         assert asyncio.run(story())
 
 

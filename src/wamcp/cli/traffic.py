@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from wamcp.simulator.post import Answer
 
 WEBHOOK_PATH = "/webhooks/whatsapp"
+SAMPLE = Path(__file__).parents[1] / "simulator" / "samples" / "text.json"
 
 Url = Annotated[str | None, typer.Option(help="Where to post to; default: the running `wamcp up`.")]
 Secret = Annotated[
@@ -28,7 +28,10 @@ StateDir = Annotated[Path | None, typer.Option(help="The state directory of the 
 
 
 def send_webhook(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Bodies, posted as they are.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, dir_okay=False, help="Bodies, posted as they are; default: a text message."),
+    ] = None,
     url: Url = None,
     secret: Secret = None,
     state_dir: StateDir = None,
@@ -41,7 +44,7 @@ def send_webhook(
     target, key = _target(url, secret, state_dir)
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
         answers = []
-        for path in files:
+        for path in files or [SAMPLE]:
             answer = post(client, target, key, path.read_bytes())
             typer.echo(f"{path}  {_told(answer)}")
             answers.append(answer)
@@ -97,8 +100,9 @@ def _target(url: str | None, secret: str | None, state_dir: Path | None) -> tupl
 
 
 def _runtime(state_dir: Path | None) -> dict[str, str]:
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    path = (state_dir or home / "wamcp") / "runtime.json"
+    from wamcp.mcp.bridge import runtime_path
+
+    path = Path(runtime_path()) if state_dir is None else state_dir / "runtime.json"
     try:
         runtime = json.loads(path.read_text())
     except FileNotFoundError:

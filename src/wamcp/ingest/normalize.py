@@ -11,11 +11,10 @@ from wamcp import log
 from wamcp.db.columns import array
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.keep import Event, keep
-from wamcp.vocabulary import ParkedKind
+from wamcp.vocabulary import BELL, ParkedKind
 from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts, ParkedFact
 
-CHANNEL = "wamcp_events"
 BATCH_EVENTS = 2000
 BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
@@ -104,7 +103,7 @@ def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
     while not _take_seat(connection):
         if stop.wait(1.0):
             return
-    connection.execute(f"LISTEN {CHANNEL}")
+    connection.execute(f"LISTEN {BELL}")
     _log.info("normalizer_started")
     alone = True  # the batch in which a predecessor may have died is looked at event by event
     unsorted = 0

@@ -14,9 +14,7 @@ import asyncpg
 from wamcp import log
 from wamcp.errors import Overloaded
 from wamcp.ingest.line import Line
-
-CHANNEL = "wamcp_events"
-"""The bell (NOTIFY) that rings after a commit. It may get lost: the rows of ``webhook_queue`` are the truth."""
+from wamcp.vocabulary import BELL
 
 IN_FLIGHT = 2
 MAX_BATCH = 256
@@ -47,7 +45,7 @@ SELECT array_agg(sha256) FROM stored
 """
 # A server told to commit without waiting for its disk would make every 200 a guess.
 _BE_DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-_RING = f"SELECT pg_notify('{CHANNEL}', '')"
+_RING = f"SELECT pg_notify('{BELL}', '')"
 
 # Should a connection be given up while its statement waits for a lock, the server must not go on waiting for ever.
 _STORE_SETTINGS = {
