@@ -15,6 +15,8 @@ BEGIN = datetime(2024, 10, 1, tzinfo=UTC)
 SPAN = timedelta(days=745)
 VOCABULARY = 40_000
 BATCH = 20_000
+RARE_TYPE = 25_000
+"""One message in 100,000, the one after so many, is of type contacts, and says ok."""
 
 _ALPHABETS = {
     "en": ("bcdfghklmnprstvw", "aeiou"),
@@ -56,6 +58,7 @@ class Corpus:
             conversation = self.conversation()
             text = self._text(languages[conversation - 1], number)
             kind = chance.choices(("text", "image", "document"), (92, 5, 3))[0]
+            kind = "contacts" if number % 100_000 == RARE_TYPE else kind
             yield conversation, chance.random() < 0.4, kind, BEGIN + SPAN * share, text, fold(text)
 
     def _text(self, language: str, number: int) -> str:
@@ -69,6 +72,8 @@ class Corpus:
             words.append("purchase order")
         if number % 100_000 == 50_000:
             words.append("zebracorn")
+        if number % 100_000 == RARE_TYPE:
+            words.append("ok")
         if chance.random() < 0.02:
             words.append(f"INV-2026-{number:07d}")
         if number < self.rows * 0.15 and chance.random() < 0.2:

@@ -50,9 +50,15 @@ def test_a_message_goes_all_the_way_on_postgres_16(postgres16: TemporaryPostgres
     with create_engine(sqlalchemy_url(settings.direct_url()), poolclass=NullPool).connect() as plain:
         assert compare_metadata(MigrationContext.configure(plain), metadata) == []
     with psycopg.connect(settings.direct_url(), autocommit=True) as db:
+        picture = {"id": "16", "mime_type": "image/jpeg", "caption": "foto da fatura"}
         understand(
-            db, *mixed_bodies(100, seed=16), message_event("wamid.16", "Orçamento da fatura INV-2026-000123, 你好")
+            db,
+            *mixed_bodies(100, seed=16),
+            message_event("wamid.16", "Orçamento da fatura INV-2026-000123, 你好"),
+            message_event("wamid.17", "", type="image", image=picture),
         )
+        marked = "SELECT type <> 'text', '/' || type = ANY (tsvector_to_array(tsv)) FROM messages GROUP BY 1, 2"
+        assert sorted(db.execute(marked).fetchall()) == [(False, False), (True, True)]
     assert verify(settings.direct_url())[1] == []
     pool = open_pool(logins.reader_url(settings), "test", size=1)
     try:
@@ -60,6 +66,9 @@ def test_a_message_goes_all_the_way_on_postgres_16(postgres16: TemporaryPostgres
             with reading(pool) as connection:
                 found = search(connection, admin_grant("any"), SearchQuery(words))
             assert "wamid.16" in [item.wamid for item in found.items], words
+        with reading(pool) as connection:
+            found = search(connection, admin_grant("any"), SearchQuery('"da fatura"', type="image"))
+        assert [item.wamid for item in found.items] == ["wamid.17"]
     finally:
         pool.close()
 

@@ -165,6 +165,39 @@ def test_filters_narrow_what_is_found(archive: Archive, reader: Pool) -> None:
         ids(conversation_id=10**12)
 
 
+def test_a_type_of_any_length_and_spelling_is_kept_and_found(archive: Archive, reader: Pool) -> None:
+    conversation = archive.conversation()
+    kinds = ["it's \\ a:b & 'c'", "", "x" * 3000, "x" * 3001, "漢" * 3000, "Image", "image"]
+    made = {kind: archive.message(conversation, "ok", NOON + minutes(n), kind=kind) for n, kind in enumerate(kinds)}
+    for kind, row_id in made.items():
+        found = asked(reader, "ok", type=kind)
+        assert [item.id for item in found.items] == ([row_id] if kind else list(made.values())[::-1])
+
+
+@pytest.mark.parametrize("text", ["image", "imag*", "/imag*", "/image", '"/image"', "\u2044image", "\uff0fimage", "*"])
+def test_the_type_is_no_word_of_a_message(archive: Archive, reader: Pool, text: str) -> None:
+    archive.message(archive.conversation(), "ok", kind="image")
+    for kind in (None, "image"):
+        assert asked(reader, text, type=kind).items == []
+
+
+def test_the_type_leaves_the_words_in_their_places(archive: Archive, reader: Pool) -> None:
+    made = archive.message(archive.conversation(), "the purchase order was sent", kind="image")
+    assert archive.connection.execute("SELECT tsv::text FROM messages").fetchone() == (
+        "'/image' 'order':3 'purchase':2 'sent':5 'the':1 'was':4",
+    )
+    assert [item.id for item in asked(reader, '"purchase order" "was sent"', type="image").items] == [made]
+    assert asked(reader, '"purchase was"', type="image").items == []
+
+
+def test_no_character_becomes_a_slash_in_a_word(archive: Archive) -> None:
+    found = archive.connection.execute(
+        "SELECT n FROM generate_series(1, 1114111) AS n WHERE n NOT BETWEEN 55296 AND 57343"
+        " AND public.unaccent(chr(n)) LIKE '%/%' AND public.wa_tsv(chr(n) || 'image')::text LIKE '%''/%'"
+    ).fetchall()
+    assert found == []
+
+
 def test_a_search_is_read_page_by_page(archive: Archive, reader: Pool) -> None:
     conversation = archive.conversation()
     made = [archive.message(conversation, "ok", NOON + minutes(n // 3)) for n in range(10)]

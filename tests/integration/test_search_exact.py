@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -29,26 +30,40 @@ QUERIES = [
     "absent",
     "order ok",
     "old",
+    "image*",
+    "im*",
+]
+TYPES = ["text", "image", "audio", "contacts", "sticker"]  # sticker: never seen
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"PROBE_ROWS": 20, "DIRECT_ROWS": 0, "PREFIX_DIRECT_ROWS": 0, "PREFIX_PROBE_ROWS": 60},
+    {"PROBE_ROWS": 50, "DIRECT_ROWS": 0, "SLICE_ROWS": (100, 200)},
+    {"PROBE_ROWS": 10, "DIRECT_ROWS": 100, "SLICE_ROWS": (1, 50), "SLICE_HITS": 5},
+    {"PROBE_ROWS": 2000, "DIRECT_ROWS": 0, "SLICE_ROWS": (400, 1000)},
 ]
 
 
 @pytest.fixture(scope="module")
 def many(postgres: Any) -> Iterator[Pool]:
-    """3,000 messages of two numbers over 40 days, analyzed."""
+    """3,000 messages of two numbers over 40 days, analyzed: types from nearly all (text) to one message (contacts)."""
     url = postgres.clone("migrated", lambda url: migrate(factories.settings_for(url)))
     chance = random.Random(7)
     with factories.writing(url) as archive:
         conversations = [archive.conversation(archive.number(name)) for name in ("111", "222", "111", "111")]
         with archive.connection.transaction():
-            for _ in range(3000):
+            for number in range(3000):
                 day = chance.randrange(40)
                 words = chance.choices(WORDS[:-1], weights=[30, 20, 5, 5, 5, 5, 0.2, 3, 3, 3, 3], k=4)
                 words += ["old"] if day < 5 else []
+                kind = chance.choices(TYPES[:3], weights=[80, 19, 1])[0]
+                if number == 1500:
+                    words, kind = ["ok", "thx", "purchase", "order"], "contacts"
                 archive.message(
                     chance.choice(conversations),
                     " ".join(words),
                     NOON + timedelta(days=day, minutes=chance.randrange(60)),
                     outbound=chance.random() < 0.3,
+                    kind=kind,
                 )
         archive.connection.execute("ANALYZE messages")
     with factories.reader_pool(url) as pool:
@@ -64,6 +79,7 @@ def naive(connection: ReadConnection, query: SearchQuery, numbers: list[str]) ->
         " WHERE m.tsv @@ %(words)s::tsquery AND n.phone_number_id = ANY(%(numbers)s::text[])"
         " AND (%(conversation)s::bigint IS NULL OR m.conversation_id = %(conversation)s::bigint)"
         " AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)"
+        " AND (%(type)s::text IS NULL OR m.type = %(type)s)"
         " AND (%(after)s::timestamptz IS NULL OR m.sent_at >= %(after)s)"
         " AND (%(before)s::timestamptz IS NULL OR m.sent_at < %(before)s)"
         " ORDER BY m.sent_at DESC, m.id DESC",
@@ -72,6 +88,7 @@ def naive(connection: ReadConnection, query: SearchQuery, numbers: list[str]) ->
             "numbers": numbers,
             "conversation": query.conversation_id,
             "direction": query.direction,
+            "type": query.type,
             "after": query.after,
             "before": query.before,
         },
@@ -85,22 +102,14 @@ def some_filters(chance: random.Random) -> dict[str, Any]:
         "conversation_id": chance.choice([1, 2, 3]),
         "number": chance.choice(["111", "222"]),
         "direction": chance.choice(["inbound", "outbound"]),
+        "type": chance.choice(TYPES),
         "after": NOON + timedelta(days=days[0], minutes=30),
         "before": NOON + timedelta(days=days[1], minutes=30),
     }
     return {name: every[name] for name in every if chance.random() < 0.25}
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"PROBE_ROWS": 20, "DIRECT_ROWS": 0, "PREFIX_DIRECT_ROWS": 0, "PREFIX_PROBE_ROWS": 60},
-        {"PROBE_ROWS": 50, "DIRECT_ROWS": 0, "SLICE_ROWS": (100, 200)},
-        {"PROBE_ROWS": 10, "DIRECT_ROWS": 100, "SLICE_ROWS": (1, 50), "SLICE_HITS": 5},
-        {"PROBE_ROWS": 2000, "DIRECT_ROWS": 0, "SLICE_ROWS": (400, 1000)},
-    ],
-)
+@pytest.mark.parametrize("settings", WAYS)
 def test_every_way_gives_the_exact_newest(
     many: Pool, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,3 +136,19 @@ def test_every_way_gives_the_exact_newest(
                 assert [item.id for item in rest.items] == expected[query.limit : 2 * query.limit], query
             else:
                 assert len(expected) <= query.limit
+
+
+@pytest.mark.parametrize("settings", WAYS)
+def test_every_way_heeds_the_type(many: Pool, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings.items():
+        monkeypatch.setattr(wordsearch, name, value)
+    for kind, text, filters in product(TYPES, ["ok", "o*", '"purchase order"'], [{}, {"conversation_id": 1}]):
+        query = SearchQuery(text, type=kind, **filters)
+        with asking(many) as connection:
+            expected = naive(connection, query, ["111", "222"])
+            got = search(connection, ADMIN, query)
+        assert [item.id for item in got.items] == expected[: query.limit], query
+        assert {item.type for item in got.items} <= {kind}
+        assert got.matched_by == ("words" if expected else "substring"), query
+        if not filters:
+            assert {"contacts": len(expected) == 1, "sticker": not expected}.get(kind, len(expected) > 1), query

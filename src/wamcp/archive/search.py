@@ -50,7 +50,7 @@ def search(connection: ReadConnection, grant: Grant, query: SearchQuery) -> Sear
     position = page.unseal(grant, query, query.cursor) if query.cursor is not None else None
     ground = _ground(connection, grant, query, position)
     if position is None or position[0] == _WORDS:
-        terms = terms_of(connection, units)
+        terms = terms_of(connection, units, ground.type)
         ids = newest_with_words(ground, terms) if terms else []
         if ids or position is not None:
             items = by_row_ids(connection, ground.scope, ids[:limit])

@@ -9,6 +9,8 @@ from wamcp.db.session import ReadConnection
 from wamcp.words import Unit
 
 STATISTICS_SECONDS = 60.0
+_UNMARKED = "text"
+_TYPE_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,12 @@ class Statistics:
         return min(1.0, listed + self.least), listed == 0.0
 
 
-def terms_of(connection: ReadConnection, units: list[Unit]) -> Terms | None:
-    """What ``units`` mean to the index; None when nothing in them is a word (only signs and pictures)."""
+def terms_of(connection: ReadConnection, units: list[Unit], kind: str | None = None) -> Terms | None:
+    """What ``units`` mean to the index; None when nothing in them is a word (only signs and pictures).
+
+    ``kind``: only messages of this type are wanted. It narrows what the index gives, but does not replace a look at the
+    row's own type: plain text is not marked in the index, and a very long type is cut there.
+    """
     rows = connection.execute(
         "SELECT u.n::int - 1, t.lexeme, p.position FROM unnest(%s::text[]) WITH ORDINALITY AS u (words, n),"
         " unnest(public.wa_tsv(u.words)) AS t, unnest(t.positions) AS p (position) ORDER BY 1, 3, 2",
@@ -69,6 +75,11 @@ def terms_of(connection: ReadConnection, units: list[Unit]) -> Terms | None:
             here = [statistics.share(lexeme, unit.prefix and at == lexemes[-1][1]) for lexeme, at in lexemes]
             likely *= min(share for share, _ in here)
             shares += here
+    if kind is not None and kind != _UNMARKED:
+        marker = f"/{kind[:_TYPE_CHARACTERS]}"
+        phrases.append(_quoted(marker))
+        shares.append(statistics.share(marker, False))
+        likely *= shares[-1][0]
     certain = [share for share, guess in shares if not guess]
     return Terms(
         tsquery=" & ".join(dict.fromkeys(phrases)),

@@ -141,6 +141,10 @@ Index("conversations_recent", conversations.c.last_message_at.desc().nulls_last(
 
 # Messages and what became of them.
 
+_WORDS_AND_TYPE = """
+CASE WHEN type = 'text' THEN to_tsvector('public.wa', coalesce(search_text, text))
+ELSE to_tsvector('public.wa', coalesce(search_text, text)) || array_to_tsvector(ARRAY['/' || left(type, 100)]) END
+"""
 messages = Table(
     "messages",
     metadata,
@@ -160,7 +164,7 @@ messages = Table(
     Column("text", Text, nullable=False),
     Column("search_text", Text),
     Column("fragment", JSON),
-    Column("tsv", TSVECTOR, Computed("to_tsvector('public.wa', coalesce(search_text, text))", persisted=True)),
+    Column("tsv", TSVECTOR, Computed(_WORDS_AND_TYPE, persisted=True)),
     UniqueConstraint("number_id", "wamid"),
     postgresql_with={"fillfactor": 90},
 )

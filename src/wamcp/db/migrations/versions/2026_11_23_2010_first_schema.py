@@ -8,6 +8,8 @@ branch_labels = None
 depends_on = None
 
 # wa_tsv serves questions. The rows' own punctuation was made blank before they came (wamcp.words): translate is dear.
+# Among a row's words stands its type, behind a slash, with which no word and no beginning of a word can begin; plain
+# text, which most rows are, is left out, and an unknown type may be longer than a lexeme may be.
 SEARCH = r"""
 CREATE EXTENSION IF NOT EXISTS unaccent WITH SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA public;
@@ -107,7 +109,10 @@ CREATE TABLE messages (
   text text NOT NULL,
   search_text text,
   fragment json,
-  tsv tsvector GENERATED ALWAYS AS (to_tsvector('public.wa', coalesce(search_text, text))) STORED,
+  tsv tsvector GENERATED ALWAYS AS (
+    CASE WHEN type = 'text' THEN to_tsvector('public.wa', coalesce(search_text, text))
+    ELSE to_tsvector('public.wa', coalesce(search_text, text)) || array_to_tsvector(ARRAY['/' || left(type, 100)]) END
+  ) STORED,
   UNIQUE (number_id, wamid)
 ) WITH (fillfactor = 90);
 CREATE INDEX messages_conversation ON messages (conversation_id, sent_at DESC, id DESC);
