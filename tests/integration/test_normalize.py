@@ -199,8 +199,9 @@ def test_nul_and_lone_surrogates_are_kept_and_readable(db: psycopg.Connection) -
     assert rows(db, "SELECT text FROM messages ORDER BY wamid") == [("a\ufffdb",), ("c\ufffdd",)]
 
 
+@pytest.mark.parametrize("cause", [ZeroDivisionError(), psycopg.errors.ProgramLimitExceeded()])
 def test_an_event_that_breaks_a_batch_is_parked_and_the_others_go_on(
-    db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, cause: Exception
 ) -> None:
     from wamcp.ingest import normalize
 
@@ -208,7 +209,7 @@ def test_an_event_that_breaks_a_batch_is_parked_and_the_others_go_on(
 
     def fragile(body: bytes) -> Any:
         if b"poison" in body:
-            raise ZeroDivisionError
+            raise cause
         return real(body)
 
     monkeypatch.setattr(normalize, "read_event", fragile)
@@ -219,6 +220,23 @@ def test_an_event_that_breaks_a_batch_is_parked_and_the_others_go_on(
     assert rows(db, "SELECT kind FROM parked") == [("failed",)]
     assert rows(db, "SELECT count(*) FROM webhook_queue") == [(0,)]
     assert rows(db, "SELECT count(*) FROM started") == [(0,)]
+
+
+def test_trouble_of_the_database_parks_nothing(db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wamcp.ingest import normalize
+
+    def full(_connection: object, _events: object) -> None:
+        raise psycopg.errors.DiskFull
+
+    monkeypatch.setattr(normalize, "keep", full)
+    queue(db, message_event("wamid.1", "fine"))
+    for alone in (False, True):
+        with pytest.raises(psycopg.errors.DiskFull):
+            work_off(db, alone=alone)
+    monkeypatch.undo()
+    understand(db)
+    assert rows(db, "SELECT count(*) FROM messages") == [(1,)]
+    assert rows(db, "SELECT count(*) FROM parked") == [(0,)]
 
 
 DEADLY = """

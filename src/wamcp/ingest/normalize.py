@@ -20,6 +20,10 @@ BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
+# Classes of SQLSTATE (Postgres manual, appendix A): no connection, rolled back for another's sake, read-only after a
+# failover, disk or memory full, locked, cancelled, I/O error. Others, such as a value too large for an index (54), are
+# the event's own.
+_WORLDLY = ("", "08", "25", "40", "53", "55", "57", "58")
 _SEAT = 0x57414D43_01
 _WRITING = 0x57414D43_02
 
@@ -63,9 +67,8 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
         try:
             apply(connection, queued)
             return len(queued)
-        except psycopg.OperationalError:
-            raise
         except Exception as error:  # noqa: BLE001 - whatever one event brings on must not stop the others
+            _raise_if_worldly(error, connection)
             _log.warning("batch_failed", events=len(queued), reason=type(error).__name__)
     for event in queued:
         _apply_alone(connection, event)
@@ -131,9 +134,8 @@ def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
         return
     try:
         apply(connection, [event])
-    except psycopg.OperationalError:
-        raise
     except Exception as error:  # noqa: BLE001 - the event is parked with its reason, and its neighbours go on
+        _raise_if_worldly(error, connection)
         _log.exception("event_failed", event_id=event.id)
         _park(connection, event, ParkedKind.FAILED, _reason(error))
 
@@ -157,6 +159,12 @@ def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reaso
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
     _log.error("event_parked", event_id=event.id, kind=kind, reason=reason)
+
+
+def _raise_if_worldly(error: Exception, connection: psycopg.Connection) -> None:
+    """Raises ``error`` again when the database is in trouble, not the event: then nothing may be parked for it."""
+    if isinstance(error, psycopg.OperationalError) and (connection.closed or (error.sqlstate or "")[:2] in _WORLDLY):
+        raise error
 
 
 def _reason(error: Exception) -> str:
