@@ -239,6 +239,35 @@ def test_trouble_of_the_database_parks_nothing(db: psycopg.Connection, monkeypat
     assert rows(db, "SELECT count(*) FROM parked") == [(0,)]
 
 
+def test_an_event_is_not_blamed_for_the_trouble_of_the_database(
+    db: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wamcp.ingest import normalize
+
+    real, times = normalize.keep, iter(range(5))
+
+    def troubled(connection: Any, events: Any) -> None:
+        if next(times, None) is not None:
+            raise psycopg.errors.AdminShutdown
+        real(connection, events)
+
+    monkeypatch.setattr(normalize, "keep", troubled)
+    queue(db, message_event("wamid.1", "fine"))
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(database_url, stop))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while rows(db, "SELECT count(*) FROM webhook_queue") != [(0,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert rows(db, "SELECT count(*) FROM messages") == [(1,)]
+    assert rows(db, "SELECT count(*) FROM parked") == [(0,)]
+
+
 DEADLY = """
 import os, signal, sys, threading
 from wamcp.ingest import normalize

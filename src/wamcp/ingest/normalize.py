@@ -41,14 +41,16 @@ class Queued(NamedTuple):
 def run(url: str, stop: threading.Event) -> None:
     """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database."""
     pause = 0.1
+    survived = False
     while not stop.is_set():
         try:
             with psycopg.connect(
                 url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
             ) as connection:
                 pause = 0.1
-                _serve(connection, stop)
+                _serve(connection, stop, survived)
         except psycopg.OperationalError as error:
+            survived = True
             _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
             stop.wait(pause)
             pause = min(pause * 2, 5.0)
@@ -102,10 +104,12 @@ def lock_writing(connection: psycopg.Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
 
 
-def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
+def _serve(connection: psycopg.Connection, stop: threading.Event, survived: bool) -> None:
     while not _take_seat(connection):
         if stop.wait(1.0):
             return
+    if survived:
+        connection.execute("DELETE FROM started")  # those attempts ended with the database's trouble, not with ours
     connection.execute(f"LISTEN {BELL}")
     _log.info("normalizer_started")
     alone = True  # the batch in which a predecessor may have died is looked at event by event
