@@ -1,9 +1,8 @@
 """The state of the house: what waits, what is parked, and whether the schema is the one this release expects."""
 
 from dataclasses import dataclass
-from functools import cache
 
-from wamcp.db import migrate
+from wamcp.db.revision import is_current
 from wamcp.db.session import ReadConnection
 
 
@@ -39,10 +38,4 @@ def server_version(connection: ReadConnection) -> str:
 
 def schema_is_current(connection: ReadConnection) -> bool:
     """Whether the migrations of this release have run, and none newer."""
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row is not None and row[0] == _head()
-
-
-@cache
-def _head() -> str:
-    return migrate.head()
+    return is_current(connection)

@@ -44,14 +44,8 @@ def migrate(settings: Settings) -> list[str]:
 
 
 def head() -> str:
-    """The revision that this release expects."""
+    """The newest revision among the migrations; :data:`wamcp.db.revision.HEAD` has to say the same."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def is_current(connection: psycopg.Connection) -> bool:
-    """Whether the database stands at :func:`head`."""
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row is not None and row[0] == head()
 
 
 def sqlalchemy_url(url: str) -> str:

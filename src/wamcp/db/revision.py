@@ -1,0 +1,11 @@
+"""Which schema this release expects, known without loading the migrations."""
+
+import psycopg
+
+HEAD = "0001"
+
+
+def is_current(connection: psycopg.Connection) -> bool:
+    """Whether the database stands at :data:`HEAD`."""
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row is not None and row[0] == HEAD
