@@ -150,5 +150,17 @@ def test_every_way_heeds_the_type(many: Pool, settings: dict[str, Any], monkeypa
         assert [item.id for item in got.items] == expected[: query.limit], query
         assert {item.type for item in got.items} <= {kind}
         assert got.matched_by == ("words" if expected else "substring"), query
-        if not filters:
+        if text == "ok" and not filters:
             assert {"contacts": len(expected) == 1, "sticker": not expected}.get(kind, len(expected) > 1), query
+
+
+def test_a_rare_type_makes_common_words_rare(many: Pool) -> None:
+    with asking(many) as connection:
+        share = {kind: found.share for kind in [None, *TYPES] if (found := terms_of(connection, kind))}
+    assert share[None] == share["text"] > 0.5
+    assert 0.1 < share["image"] < 0.3
+    assert max(share["audio"], share["contacts"], share["sticker"]) < 0.05
+
+
+def terms_of(connection: ReadConnection, kind: str | None) -> terms.Terms | None:
+    return terms.terms_of(connection, parse_query("ok"), kind)
