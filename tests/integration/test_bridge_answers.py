@@ -87,6 +87,22 @@ def test_a_refusal_is_one_error_that_says_what_to_do(
     assert answer["id"] == 1 and answer["error"]["code"] == -32000 and words in answer["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (404, {"error": "not_found", "detail": "There is nothing at /."}, "WAMCP_URL must be the address"),
+        (503, {"error": "The token cannot be checked just now."}, "cannot be checked"),
+        (408, {}, "HTTP 408"),
+    ],
+)
+def test_an_error_in_other_json_is_told_as_an_error_of_the_request(
+    stub: Stub, status: int, body: dict[str, str], words: str
+) -> None:
+    stub.answer = (status, JSON, json.dumps(body).encode())
+    (answer,) = said(CALL)
+    assert answer["id"] == 1 and answer["error"]["code"] == -32000 and words in answer["error"]["message"]
+
+
 def test_notifications_and_answers_of_the_host_get_no_reply(stub: Stub) -> None:
     for stub.answer in ((202, {}, b""), (401, {}, b""), (200, JSON, json.dumps(RESULT).encode())):
         assert said({"method": "notifications/initialized"}, {"id": 9, "result": {}}) == []

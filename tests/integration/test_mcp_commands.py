@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from wamcp.access.tokens import generate, is_well_formed
+from wamcp.access import tokens
+from wamcp.access.tokens import NewToken, generate, is_well_formed
+from wamcp.vocabulary import TokenKind
 
 
 def wamcp(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +39,20 @@ def test_a_token_is_made_listed_rotated_and_revoked(database_url: str, tmp_path:
     listed = token("list").stdout
     assert "Ada's laptop" in listed and "1,2" in listed and "revoked" in listed
     assert made not in listed and kept not in listed and listed.count("here") == 1
+
+
+def test_a_list_of_numbers_without_a_number_does_not_mean_all(database_url: str, tmp_path: Path) -> None:
+    for empty in ("", " , "):
+        given = ["create", "--label", "x", "--numbers", empty]
+        done = wamcp("token", *given, cwd=tmp_path, DATABASE_URL=database_url)
+        assert done.returncode == 2 and "wamcp_" not in done.stdout and "leave the option out" in done.stderr
+
+
+def test_a_token_that_has_expired_is_not_rotated_into_another_expired_one(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        tokens.create(connection, NewToken(TokenKind.MCP, "old", expires_at=datetime.now(UTC) - timedelta(1)))
+    done = wamcp("token", "rotate", "1", cwd=tmp_path, DATABASE_URL=database_url)
+    assert done.returncode == 1 and not done.stdout and "no valid token 1" in done.stderr
 
 
 def test_without_a_database_the_error_is_a_sentence(tmp_path: Path) -> None:

@@ -155,6 +155,14 @@ def test_broken_bodies_are_refused_and_written_down_when_they_claim_a_call(door:
     assert rows == [("tools/call", "refused")] * 6
 
 
+def test_a_batch_is_refused_and_written_down_when_there_is_a_call_in_it(door: Door) -> None:
+    body = b'[7,{"method":"ping"},{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_status"}}]'
+    with written(door, "action, target, outcome") as rows:
+        assert door.http.post(door.url, content=body, headers=bearer(door)).status_code == 400
+        assert door.http.post(door.url, content=b'[{"method":"ping"}]', headers=bearer(door)).status_code == 400
+    assert rows == [("tools/call", "get_status", "refused")]
+
+
 def test_a_name_that_occurs_twice_is_read_once(door: Door) -> None:
     """What the audit reads is what the server reads, whatever their parsers make of doubled names."""
     body = b'{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"get_status"}}'

@@ -1,5 +1,6 @@
 """Outside text on its way to a model: nothing invisible, nothing that is fetched by itself, oddities flagged."""
 
+import time
 import unicodedata
 
 import pytest
@@ -86,6 +87,30 @@ def test_links_lead_nowhere(text: str, safe: str) -> None:
 
 def test_hosts_are_told_apart_from_names_and_passwords() -> None:
     assert defang("http://bank.example@evil.example/ http://evil.example")[1] == ("evil.example",)
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("请看https://evil.example/p", "请看hxxps://evil[.]example/p"),
+        ("_https://evil.example_", "_hxxps://evil[.]example_"),
+        ("1https://evil.example", "1hxxps://evil[.]example"),
+        ("éhttps://evil.example", "éhxxps://evil[.]example"),
+        ("看www.evil.example", "看www[.]evil[.]example"),
+        ("_//evil.example", "_/[/]evil[.]example"),
+        ("看data:text/html,x", "看data[:]text/html,x"),
+    ],
+)
+def test_links_that_are_glued_to_a_word_are_broken_too(text: str, safe: str) -> None:
+    assert defang(text)[0] == safe
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "#\n", "\t\n", "<system ", "ignore all ", "https:", "//a", "www."])
+def test_no_text_takes_long_to_look_at(between: str) -> None:
+    began = time.perf_counter()
+    text = clean("a" + between * (4096 // len(between)) + "b").text
+    looks_like_an_order(text)
+    assert time.perf_counter() - began < 1
 
 
 @pytest.mark.parametrize("text", ["12:30", "a//b", "1/2 or 3", "x@y.example", "Re: data: see below", "C:\\x", "50:50"])

@@ -77,14 +77,6 @@ def test_who_has_no_name_is_called_by_the_username() -> None:
     )
 
 
-def test_a_snippet_is_cut_around_its_match_without_regard_to_accents() -> None:
-    text = "x " * 200 + "the Señor paid " + "y " * 200
-    found = shape.snippet(text, "senor")
-    assert "«Señor»" in found and found.startswith("…") and found.endswith("…") and len(found) < 320
-    assert shape.snippet("nothing to mark", "?!") == "nothing to mark"
-    assert shape.snippet("İstanbul", "istanbul")
-
-
 def test_fifty_messages_cost_less_than_two_thousand_tokens() -> None:
     said = "Good morning, could you send the invoice for the last order again? It is not in my mail."
     talk = [replace(MESSAGE, id=48000 + i, text=said, sent_at=AT + timedelta(minutes=31 * i)) for i in range(50)]

@@ -103,12 +103,15 @@ def revoke(connection: psycopg.Connection, token_id: int) -> bool:
 
 
 def rotate(connection: psycopg.Connection, token_id: int, *, overlap_minutes: int = 60) -> str | None:
-    """A new token with the same rights; the old one works ``overlap_minutes`` longer. None when there is none."""
+    """A new token with the same rights; the old one works ``overlap_minutes`` longer.
+
+    None when there is no such token or it has ended.
+    """
     token = generate()
     made = connection.execute(
         "INSERT INTO tokens (kind, label, prefix, sha256, numbers, since, documents, media, phones, expires_at)"
         " SELECT kind, label, %s, %s, numbers, since, documents, media, phones, expires_at"
-        " FROM tokens WHERE id = %s AND revoked_at IS NULL",
+        " FROM tokens WHERE id = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
         [_shown(token), _digest(token), token_id],
     )
     if made.rowcount == 0:

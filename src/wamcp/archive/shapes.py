@@ -70,7 +70,7 @@ def message_view(row: dict[str, Any], scope: Scope) -> MessageView:
     """The message in ``row``."""
     return MessageView(
         id=row["id"],
-        wamid=row["wamid"],
+        wamid=row["wamid"] if scope.phones else None,
         conversation_id=row["conversation_id"],
         phone_number_id=scope.numbers[row["number_id"]].phone_number_id,
         direction=row["direction"],
@@ -79,7 +79,7 @@ def message_view(row: dict[str, Any], scope: Scope) -> MessageView:
         sent_at=row["sent_at"].astimezone(UTC),
         sender=participant_view(row, scope),
         text=row["text"],
-        reply_to=row["reply_to"],
+        reply_to=row["reply_to"] if scope.phones else None,
         reply_to_id=row["reply_to_id"],
         status=row["status"],
     )

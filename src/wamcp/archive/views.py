@@ -44,10 +44,13 @@ class ConversationView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """One message. ``sender`` is None when we wrote it; ``status`` is the furthest delivery state, if any is known."""
+    """One message. ``sender`` is None when we wrote it; ``status`` is the furthest delivery state, if any is known.
+
+    ``wamid`` and ``reply_to`` are None for who may not see phone numbers: Meta writes the customer's into them.
+    """
 
     id: int
-    wamid: str
+    wamid: str | None
     conversation_id: int
     phone_number_id: str
     direction: str

@@ -47,7 +47,7 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
     new = tokens.NewToken(
         kind=kind,
         label=label,
-        numbers=[part.strip() for given in numbers or () for part in given.split(",") if part.strip()] or None,
+        numbers=_named(numbers),
         since=since.replace(tzinfo=UTC) if since else None,
         documents=documents,
         media=media,
@@ -120,6 +120,16 @@ def ensure(label: Label = "this machine") -> None:
     with _connection() as connection:
         new = tokens.NewToken(TokenKind.MCP, label, documents=True, media=True, phones=True)
         tokens.create(connection, new, token=token)
+
+
+def _named(numbers: list[str] | None) -> list[str] | None:
+    """The ids in ``--numbers``; None, which is all numbers, only when the option was left out."""
+    if not numbers:
+        return None
+    found = [part.strip() for given in numbers for part in given.split(",") if part.strip()]
+    if not found:
+        raise typer.BadParameter("no number is named; leave the option out to allow all.", param_hint="--numbers")
+    return found
 
 
 @contextmanager

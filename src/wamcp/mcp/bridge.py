@@ -285,9 +285,23 @@ def _messages(response: http.client.HTTPResponse, target: Target) -> Iterator[by
         return
     refusal = _refusal(response, target)
     if refusal is None and kind == "application/json" and body.startswith(b"{"):
+        if response.status != 200:
+            _require_json_rpc(response.status, body)
         yield body
         return
     raise Failure(refusal or f"The server answered HTTP {response.status} without JSON; is WAMCP_URL right?")
+
+
+def _require_json_rpc(status: int, body: bytes) -> None:
+    """Raises :class:`Failure` for an error in any other JSON: no host would recognise it as the answer."""
+    try:
+        decoded = json.loads(body)
+    except ValueError:
+        decoded = {}
+    if "jsonrpc" not in decoded:
+        told = str(decoded.get("detail") or decoded.get("error") or "")[:300]
+        hint = " WAMCP_URL must be the address of WAMCP's /mcp." if status in (404, 405) else ""
+        raise Failure(f"The server answered HTTP {status}: {told}{hint}")
 
 
 def _frames(response: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -73,7 +73,7 @@ class Gate:
             return
         message = _decoded(body)
         visit = Visit(grant)
-        asked = Asked(message if isinstance(message, dict) else {}, headers, _address(scope))
+        asked = Asked(_claimed(message), headers, _address(scope))
         if scope["method"] == "POST" and not isinstance(message, dict):
             parts = _response(400, _error(None, -32600 if message else -32700, "Send one JSON-RPC message, as JSON."))
         else:
@@ -181,6 +181,14 @@ def _decoded(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _claimed(message: Any) -> dict[str, Any]:
+    """What a body asks for: itself, or of a batch, which is refused as a whole, the first call that is audited."""
+    calls = message if isinstance(message, list) else [message]
+    objects = [item for item in calls if isinstance(item, dict)]
+    audited = (item for item in objects if isinstance(item.get("method"), str) and item["method"] in AUDITED)
+    return next(audited, message if isinstance(message, dict) else {})
 
 
 def _error(request_id: object, code: int, message: str) -> dict[str, Any]:

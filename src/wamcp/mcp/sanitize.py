@@ -29,9 +29,11 @@ _JOINING = (
 _IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFD))
 
 _LINKISH = re.compile(r"//|:[/\\]|www\.|\]\(|data:|script:", re.IGNORECASE)
-_URL = re.compile(r"\b([a-z][a-z0-9+.\-]{1,30}):([/\\]{1,3})([^\s/\\?#<>\"'`()\[\]]*)", re.IGNORECASE)
-_BARE = re.compile(r"(?<![\w:/\\.@-])(//|www\.)([^\s/\\?#<>\"'`()\[\]]+\.[^\s/\\?#<>\"'`()\[\]]+)", re.IGNORECASE)
-_SCRIPT = re.compile(r"\b(data|javascript|vbscript)\s*:(?=\S)", re.IGNORECASE)
+# What stands before a link may be glued to it, as in Chinese or in _italics_: programs that show text look for the
+# scheme alone, and so do these.
+_URL = re.compile(r"([a-z][a-z0-9+.\-]{1,30}):([/\\]{1,3})([^\s/\\?#<>\"'`()\[\]]*)", re.IGNORECASE)
+_BARE = re.compile(r"(?<![a-z0-9:/\\.@-])(//|www\.)([^\s/\\?#<>\"'`()\[\]]+\.[^\s/\\?#<>\"'`()\[\]]+)", re.IGNORECASE)
+_SCRIPT = re.compile(r"(?<![a-z0-9])(data|javascript|vbscript)\s*:(?=\S)", re.IGNORECASE)
 _DOTS = re.compile(r"[.\u3002\uff0e\uff61]")
 _DEFANGED_SCHEMES = {"http": "hxxp", "https": "hxxps", "ftp": "fxp"}
 
@@ -52,7 +54,7 @@ _PHRASES = re.compile("|".join(_ORDERS), re.IGNORECASE)
 _ROLES = re.compile(
     r"<\|(?:im_start|im_end|system|user|assistant|endoftext)|\[/?INST\]|<</?SYS>>"
     r"|</?(?:system|assistant|human|tool_result|tool_use|function_results|function_calls|instructions?)\b[^>]{0,80}>"
-    r"|^\s*#{0,3}\s*(?:system|assistant|human)\s*:",
+    r"|^[^\S\n]*(?:#{1,3}[^\S\n]*)?(?:system|assistant|human)[^\S\n]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]{200,}")

@@ -1,20 +1,17 @@
 """The archive's answers in the shape that Claude reads: short ids, minutes, days, and what is untrusted named so."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from wamcp.access.grants import Grant
 from wamcp.archive.views import ConversationView, MessageView, NumberView, ParticipantView
 from wamcp.mcp import sanitize
 from wamcp.mcp.budget import MAX_TEXT, Answer, add_notice
+from wamcp.mcp.snippet import snippet
 from wamcp.vocabulary import Direction, conversation_ref, message_ref, participant_ref
 
 MAX_NAME = 80
-SNIPPET_BEFORE, SNIPPET_AFTER = 80, 220
-MATCH_OPENS, MATCH_CLOSES = "«", "»"
 US = "us"
 
 
@@ -53,12 +50,17 @@ def conversation(view: ConversationView, grant: Grant) -> Answer:
     }
 
 
-def by_day(messages: Sequence[MessageView], *, with_conversation: bool = False, query: str | None = None) -> Answer:
-    """Messages as rows under their days (UTC), in the order given; the names of their writers once."""
+def by_day(
+    messages: Sequence[MessageView], *, with_conversation: bool = False, query: str | None = None, words: bool = True
+) -> Answer:
+    """Messages as rows under their days (UTC), in the order given; the names of their writers once.
+
+    ``query`` and ``words`` are those of :func:`snippet`; without ``query`` the rows have the texts themselves.
+    """
     days: dict[str, list[list[str]]] = {}
     cut = 0
     for message in messages:
-        text, was_cut = _text(message, query)
+        text, was_cut = _text(message, query, words)
         cut += was_cut
         at = message.sent_at.astimezone(UTC)
         row = [message_ref(message.id), at.strftime("%H:%M"), _writer(message), text]
@@ -73,7 +75,7 @@ def by_day(messages: Sequence[MessageView], *, with_conversation: bool = False, 
     return answer
 
 
-def in_detail(messages: Sequence[MessageView], query: str | None = None) -> Answer:
+def in_detail(messages: Sequence[MessageView], query: str | None = None, *, words: bool = True) -> Answer:
     """Messages as objects with everything that is known of them."""
     items = []
     cut = 0
@@ -97,7 +99,7 @@ def in_detail(messages: Sequence[MessageView], query: str | None = None) -> Answ
             "untrusted_text": sanitize.cut(cleaned.text, MAX_TEXT),
         }
         if query is not None:
-            item["untrusted_snippet"] = snippet(cleaned.text, query)
+            item["untrusted_snippet"] = snippet(cleaned.text, query, words=words)
         items.append(item)
     answer: Answer = {"messages": items, "untrusted_names": _names(messages)}
     _say_cut(answer, cut)
@@ -113,28 +115,10 @@ def refs(messages: Iterable[MessageView]) -> list[str]:
     return list(found)
 
 
-def snippet(text: str, query: str) -> str:
-    """The part of ``text`` around the first word of ``query`` that is seen in it, its matches marked."""
-    words = sorted({_folded(word) for word in re.findall(r"\w+", query)}, key=len, reverse=True)
-    pattern = re.compile("|".join(re.escape(word) for word in words)) if words else None
-    folded = _folded(text)
-    first = pattern.search(folded) if pattern and len(folded) == len(text) else None
-    if pattern is None or first is None:
-        return sanitize.cut(text, SNIPPET_BEFORE + SNIPPET_AFTER)
-    start = max(0, first.start() - SNIPPET_BEFORE)
-    end = min(len(text), first.end() + SNIPPET_AFTER)
-    parts = ["…" if start else ""]
-    position = start
-    for match in pattern.finditer(folded, start, end):
-        parts += [text[position : match.start()], MATCH_OPENS, text[match.start() : match.end()], MATCH_CLOSES]
-        position = match.end()
-    return "".join([*parts, text[position:end], "…" if end < len(text) else ""])
-
-
-def _text(message: MessageView, query: str | None) -> tuple[str, bool]:
+def _text(message: MessageView, query: str | None, words: bool) -> tuple[str, bool]:
     text = sanitize.clean(message.text).text
     if query is not None:
-        return snippet(text, query), False
+        return snippet(text, query, words=words), False
     return sanitize.cut(text, MAX_TEXT), len(text) > MAX_TEXT
 
 
@@ -156,12 +140,3 @@ def _say_cut(answer: Answer, cut: int) -> None:
 
 def _is_ahead(moment: datetime | None) -> bool:
     return moment is not None and moment > datetime.now(UTC)
-
-
-def _folded(text: str) -> str:
-    return "".join(_folded_letter(char) for char in text)
-
-
-def _folded_letter(char: str) -> str:
-    base: Any = unicodedata.normalize("NFD", char)[0].lower()
-    return base if len(base) == 1 else char

@@ -41,11 +41,11 @@ class Conversation(BaseModel):
 
 
 class Message(BaseModel):
-    """One message; ``sender`` is null when we wrote it."""
+    """One message; ``sender`` is null when we wrote it, Meta's ids where phone numbers may not be seen."""
 
     id: str
     conversation_id: str
-    wamid: str
+    wamid: str | None
     phone_number_id: str
     direction: str
     source: str

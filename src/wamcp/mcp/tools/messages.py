@@ -132,7 +132,8 @@ def _search_page(pool: Pool, wanted: SearchQuery, limit: int, *, detailed: bool)
 
         def render(found: SearchPage) -> Answer:
             here.shown[:] = shape.refs(found.items)
-            answer = {"matched_by": found.matched_by, **_rows(found.items, detailed, query=wanted.text)}
+            rows = _rows(found.items, detailed, query=wanted.text, words=found.matched_by == "words")
+            answer = {"matched_by": found.matched_by, **rows}
             _finished(answer, found, "Nothing matches; try fewer or other words, as people would type them.")
             if found.covered:
                 add_notice(answer, found.covered)
@@ -148,10 +149,10 @@ def _thread(connection: ReadConnection, row_id: int) -> ConversationView:
         raise arguments.no_conversation(conversation_ref(row_id)) from None
 
 
-def _rows(items: Sequence[MessageView], detailed: bool, query: str | None = None) -> Answer:
+def _rows(items: Sequence[MessageView], detailed: bool, *, query: str | None = None, words: bool = True) -> Answer:
     if detailed:
-        return shape.in_detail(items, query)
-    return shape.by_day(items, with_conversation=query is not None, query=query)
+        return shape.in_detail(items, query, words=words)
+    return shape.by_day(items, with_conversation=query is not None, query=query, words=words)
 
 
 def _finished(answer: Answer, found: Page[MessageView] | SearchPage, when_empty: str) -> Answer:
