@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -21,6 +22,9 @@ BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
+FIRST_PAUSE_S = 0.1
+SERVED_S = 5.0
+"""A connection that lasted that long was a good one: the next is tried at once."""
 _SEAT = 0x57414D43_01
 _WRITING = 0x57414D43_02
 
@@ -37,15 +41,18 @@ class Queued(NamedTuple):
 
 def run(url: str, stop: threading.Event) -> None:
     """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database."""
-    pause = 0.1
+    pause = FIRST_PAUSE_S
     while not stop.is_set():
+        began = time.monotonic()
         try:
             with psycopg.connect(
                 url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
             ) as connection:
-                pause = 0.1
+                patient(connection)
                 _serve(connection, stop)
         except psycopg.OperationalError as error:
+            if time.monotonic() - began > SERVED_S:
+                pause = FIRST_PAUSE_S
             _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
             stop.wait(pause)
             pause = min(pause * 2, 5.0)
@@ -64,9 +71,9 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
         try:
             apply(connection, queued)
             return len(queued)
-        except psycopg.OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever one event brings on must not stop the others
+        except Exception as error:  # whatever one event brings on must not stop the others
+            if _is_trouble(error):
+                raise
             _log.warning("batch_failed", events=len(queued), reason=type(error).__name__)
     for event in queued:
         _apply_alone(connection, event)
@@ -98,6 +105,23 @@ def apply(connection: psycopg.Connection, queued: Sequence[Queued]) -> None:
 def lock_writing(connection: psycopg.Connection) -> None:
     """Until the end of the transaction nobody else writes derived rows; reprocessing takes its turns by this."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
+
+
+@contextmanager
+def writing_locked(connection: psycopg.Connection) -> Iterator[None]:
+    """The same across several transactions of ``connection``."""
+    connection.execute("SELECT pg_advisory_lock(%s)", [_WRITING])
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [_WRITING])
+
+
+def patient(connection: psycopg.Connection) -> None:
+    """Lifts the limits that a database may set for everybody: taking turns, and a rebuild, may last longer."""
+    connection.execute(
+        "SELECT set_config(name, '0', false) FROM unnest('{statement_timeout,lock_timeout}'::text[]) name"
+    )
 
 
 def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
@@ -132,9 +156,11 @@ def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
         return
     try:
         apply(connection, [event])
-    except psycopg.OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the event is parked with its reason, and its neighbours go on
+    except Exception as error:  # the event is parked with its reason, and its neighbours go on
+        if _is_trouble(error):
+            if not connection.closed and not isinstance(error, psycopg.errors.OutOfMemory):
+                _take_back(connection, event.id)
+            raise
         _log.exception("event_failed", event_id=event.id)
         _park(connection, event, ParkedKind.FAILED, _reason(error))
 
@@ -149,6 +175,16 @@ def _start(connection: psycopg.Connection, event_id: int) -> int:
             [event_id],
         ).fetchone()
     return int(row[0]) if row else 1
+
+
+def _take_back(connection: psycopg.Connection, event_id: int) -> None:
+    """A full disk, say, is not the fault of the event that meets it: unlike a death, it is no attempt."""
+    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s", [event_id])
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether Postgres is lost or in trouble; limits that one event exceeds (class 54 of SQLSTATE) are not that."""
+    return isinstance(error, psycopg.OperationalError) and not (error.sqlstate or "").startswith("54")
 
 
 def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
