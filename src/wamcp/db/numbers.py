@@ -18,22 +18,29 @@ class Number(NamedTuple):
 
 def keep_numbers(connection: psycopg.Connection, facts: Iterable[NumberFact]) -> dict[str, Number]:
     """Every number that is named, by phone number id; unknown ones are created, newer display numbers kept."""
-    latest = {fact.phone_number_id: fact for fact in facts}
+    first: dict[str, NumberFact] = {}
+    latest: dict[str, NumberFact] = {}
+    for fact in facts:
+        before = first.setdefault(fact.phone_number_id, fact)
+        if fact.display_phone_number is None and before is not fact:
+            known = latest[fact.phone_number_id].display_phone_number
+            fact = NumberFact(fact.phone_number_id, known, fact.waba_id)
+        latest[fact.phone_number_id] = fact
     if not latest:
         return {}
     found = _select(connection, list(latest))
     changed = [
-        (fact.phone_number_id, fact.display_phone_number, fact.waba_id)
-        for fact in latest.values()
-        if _is_news(fact, found.get(fact.phone_number_id))
+        (key, fact.display_phone_number, fact.waba_id, first[key].waba_id)
+        for key, fact in sorted(latest.items())
+        if _is_news(fact, found.get(key))
     ]
     if changed:
         connection.execute(
             "INSERT INTO numbers AS n (phone_number_id, display_phone_number, waba_id, scope)"
-            " SELECT u.p, u.d, u.w, u.w FROM unnest(%s::text[], %s::text[], %s::text[]) AS u (p, d, w)"
+            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
             " ON CONFLICT (phone_number_id) DO UPDATE SET waba_id = excluded.waba_id,"
             " display_phone_number = coalesce(excluded.display_phone_number, n.display_phone_number)",
-            columns(sorted(changed), 3),
+            columns(changed, 4),
         )
         found = _select(connection, list(latest))
     return {key: row[0] for key, row in found.items()}

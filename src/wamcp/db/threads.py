@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from wamcp.db.columns import columns
+from wamcp.db.columns import array, columns
 from wamcp.vocabulary import Direction
 
 SECONDS_PER_DAY = 86_400
@@ -38,6 +38,14 @@ class MessageRow(NamedTuple):
     fragment: str | None
 
 
+class _Counted(NamedTuple):
+    """Where a message is counted; ``inbound`` is 1 or 0."""
+
+    conversation_id: int
+    sent_at: int
+    inbound: int
+
+
 def keep_conversations(connection: psycopg.Connection, threads: set[Thread]) -> dict[Thread, int]:
     """The conversation of every thread; unknown ones are created."""
     wanted = sorted(threads, key=lambda thread: (thread.number_id, thread.participant_id or 0, thread.group_id or ""))
@@ -67,8 +75,10 @@ def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) ->
     if not chosen:
         return
     written = connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], 14)).fetchall()
-    new = [chosen[(number_id, wamid)] for number_id, wamid, inserted in written if inserted]
+    new = [chosen[(number_id, wamid)] for number_id, wamid, old in written if old is None]
     _count(connection, new)
+    replaced = [(_Counted(*old), chosen[(number_id, wamid)]) for number_id, wamid, old in written if old is not None]
+    _count_moved(connection, [(old, row) for old, row in replaced if old != _counted(row)])
 
 
 def sort_in_words(connection: psycopg.Connection) -> None:
@@ -101,20 +111,25 @@ WHERE (m.event_id = excluded.event_id OR (m.ghost AND NOT excluded.ghost))
       (excluded.conversation_id, excluded.sender_id, excluded.event_id, excluded.direction, excluded.source,
        excluded.type, excluded.sent_at, excluded.ghost, excluded.reply_to, excluded.text, excluded.search_text,
        excluded.fragment::text)
-RETURNING m.number_id, m.wamid, m.xmax = 0
+RETURNING m.number_id, m.wamid, CASE WHEN m.xmax = 0 THEN NULL ELSE (
+  SELECT ARRAY[o.conversation_id, extract(epoch FROM o.sent_at)::bigint, (o.direction = 'inbound')::int]
+  FROM messages o WHERE o.id = m.id) END
+"""
+"""Says of a row that was there how it was counted: a query sees the table as it was before its statement."""
+
+_RECOUNT_THREADS = """
+UPDATE conversations c SET message_count = t.n, last_message_at = t.newest,
+  last_inbound_at = t.inbound, last_outbound_at = t.outbound
+FROM (SELECT k.id, count(m.id)::int AS n, max(m.sent_at) AS newest,
+        max(m.sent_at) FILTER (WHERE m.direction = 'inbound') AS inbound,
+        max(m.sent_at) FILTER (WHERE m.direction = 'outbound') AS outbound
+      FROM conversations k LEFT JOIN messages m ON m.conversation_id = k.id WHERE {} GROUP BY k.id) t
+WHERE c.id = t.id AND (c.message_count, c.last_message_at, c.last_inbound_at, c.last_outbound_at)
+  IS DISTINCT FROM (t.n, t.newest, t.inbound, t.outbound)
 """
 
 RECOUNT = (
-    """
-    UPDATE conversations c SET message_count = t.n, last_message_at = t.newest,
-      last_inbound_at = t.inbound, last_outbound_at = t.outbound
-    FROM (SELECT k.id, count(m.id)::int AS n, max(m.sent_at) AS newest,
-            max(m.sent_at) FILTER (WHERE m.direction = 'inbound') AS inbound,
-            max(m.sent_at) FILTER (WHERE m.direction = 'outbound') AS outbound
-          FROM conversations k LEFT JOIN messages m ON m.conversation_id = k.id GROUP BY k.id) t
-    WHERE c.id = t.id AND (c.message_count, c.last_message_at, c.last_inbound_at, c.last_outbound_at)
-      IS DISTINCT FROM (t.n, t.newest, t.inbound, t.outbound)
-    """,
+    _RECOUNT_THREADS.format("true"),
     "DELETE FROM daily_counts",
     """
     INSERT INTO daily_counts (number_id, day, inbound, outbound)
@@ -152,6 +167,25 @@ def _count(connection: psycopg.Connection, rows: list[MessageRow]) -> None:
         day[0 if inbound else 1] += 1
     connection.execute(_COUNT_THREADS, columns([(key, *threads[key]) for key in sorted(threads)], 4))
     connection.execute(_COUNT_DAYS, columns([(*key, *days[key]) for key in sorted(days)], 4))
+
+
+def _count_moved(connection: psycopg.Connection, moved: list[tuple[_Counted, MessageRow]]) -> None:
+    """A ghost may have been counted in another conversation, on another day, than the message that replaced it."""
+    if not moved:
+        return
+    threads = {thread for old, row in moved for thread in (old.conversation_id, row.conversation_id)}
+    connection.execute(_RECOUNT_THREADS.format("k.id = ANY(%s::bigint[])"), [array(sorted(threads))])
+    days: dict[tuple[int, int], list[int]] = {}
+    for old, row in moved:
+        for counted, change in ((old, -1), (_counted(row), 1)):
+            day = days.setdefault((row.number_id, counted.sent_at // SECONDS_PER_DAY), [0, 0])
+            day[1 - counted.inbound] += change
+    connection.execute(_COUNT_DAYS, columns([(*key, *days[key]) for key in sorted(days)], 4))
+    connection.execute("DELETE FROM daily_counts WHERE inbound = 0 AND outbound = 0")
+
+
+def _counted(row: MessageRow) -> _Counted:
+    return _Counted(row.conversation_id, row.sent_at, int(row.direction == Direction.INBOUND))
 
 
 _COUNT_THREADS = """

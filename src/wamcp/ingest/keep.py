@@ -15,6 +15,7 @@ from wamcp.whatsapp.payload.facts import Facts, MessageFact, ParkedFact, Person
 from wamcp.words import fold
 
 INDEXED_CHARACTERS = 100_000
+INDEXED_BYTES = 300_000
 
 Participants = dict[tuple[str, Person], int]
 
@@ -96,10 +97,12 @@ def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[
 
 
 def _search_text(text: str) -> str | None:
-    # A tsvector has at most 1 MB; what stands beyond the limit is kept and shown, but not found by its words.
-    return (
-        fold(text) if len(text) <= INDEXED_CHARACTERS else fold(text[:INDEXED_CHARACTERS]) or text[:INDEXED_CHARACTERS]
-    )
+    # A tsvector has at most 1 MB, of which a pair of rare Han characters takes 12 bytes. What stands beyond the limits
+    # is kept and shown, but not found by its words.
+    if len(text) * 4 <= INDEXED_BYTES:
+        return fold(text)
+    start = text[:INDEXED_CHARACTERS].encode()[:INDEXED_BYTES].decode(errors="ignore")
+    return fold(text) if start == text else fold(start) or start
 
 
 def _status_rows(

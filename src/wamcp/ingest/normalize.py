@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -20,10 +21,9 @@ BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
-# Classes of SQLSTATE (Postgres manual, appendix A): no connection, rolled back for another's sake, read-only after a
-# failover, disk or memory full, locked, cancelled, I/O error. Others, such as a value too large for an index (54), are
-# the event's own.
-_WORLDLY = ("", "08", "25", "40", "53", "55", "57", "58")
+FIRST_PAUSE_S = 0.1
+SERVED_S = 5.0
+"""A connection that lasted that long was a good one: the next is tried at once."""
 _SEAT = 0x57414D43_01
 _WRITING = 0x57414D43_02
 
@@ -40,17 +40,18 @@ class Queued(NamedTuple):
 
 def run(url: str, stop: threading.Event) -> None:
     """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database."""
-    pause = 0.1
-    survived = False
+    pause = FIRST_PAUSE_S
     while not stop.is_set():
+        began = time.monotonic()
         try:
             with psycopg.connect(
                 url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
             ) as connection:
-                pause = 0.1
-                _serve(connection, stop, survived)
+                patient(connection)
+                _serve(connection, stop)
         except psycopg.OperationalError as error:
-            survived = True
+            if time.monotonic() - began > SERVED_S:
+                pause = FIRST_PAUSE_S
             _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
             stop.wait(pause)
             pause = min(pause * 2, 5.0)
@@ -69,8 +70,9 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
         try:
             apply(connection, queued)
             return len(queued)
-        except Exception as error:  # noqa: BLE001 - whatever one event brings on must not stop the others
-            _raise_if_worldly(error, connection)
+        except Exception as error:
+            if _is_trouble(error):
+                raise
             _log.warning("batch_failed", events=len(queued), reason=type(error).__name__)
     for event in queued:
         _apply_alone(connection, event)
@@ -104,12 +106,27 @@ def lock_writing(connection: psycopg.Connection) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITING])
 
 
-def _serve(connection: psycopg.Connection, stop: threading.Event, survived: bool) -> None:
+@contextmanager
+def writing_locked(connection: psycopg.Connection) -> Iterator[None]:
+    """The same across several transactions of ``connection``."""
+    connection.execute("SELECT pg_advisory_lock(%s)", [_WRITING])
+    try:
+        yield
+    finally:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [_WRITING])
+
+
+def patient(connection: psycopg.Connection) -> None:
+    """Lifts the limits that a database may set for everybody: taking turns, and a rebuild, may last longer."""
+    connection.execute(
+        "SELECT set_config(name, '0', false) FROM unnest('{statement_timeout,lock_timeout}'::text[]) name"
+    )
+
+
+def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
     while not _take_seat(connection):
         if stop.wait(1.0):
             return
-    if survived:
-        connection.execute("DELETE FROM started")  # those attempts ended with the database's trouble, not with ours
     connection.execute(f"LISTEN {BELL}")
     _log.info("normalizer_started")
     alone = True  # the batch in which a predecessor may have died is looked at event by event
@@ -138,8 +155,11 @@ def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
         return
     try:
         apply(connection, [event])
-    except Exception as error:  # noqa: BLE001 - the event is parked with its reason, and its neighbours go on
-        _raise_if_worldly(error, connection)
+    except Exception as error:
+        if _is_trouble(error):
+            if not connection.closed and not isinstance(error, psycopg.errors.OutOfMemory):
+                _take_back(connection, event.id)
+            raise
         _log.exception("event_failed", event_id=event.id)
         _park(connection, event, ParkedKind.FAILED, _reason(error))
 
@@ -156,6 +176,16 @@ def _start(connection: psycopg.Connection, event_id: int) -> int:
     return int(row[0]) if row else 1
 
 
+def _take_back(connection: psycopg.Connection, event_id: int) -> None:
+    """A full disk, say, is not the fault of the event that meets it: unlike a death, it is no attempt."""
+    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s", [event_id])
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether Postgres is lost or in trouble; limits that one event exceeds (class 54 of SQLSTATE) are not that."""
+    return isinstance(error, psycopg.OperationalError) and not (error.sqlstate or "").startswith("54")
+
+
 def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
     facts = Facts(numbers=[], people=[], messages=[], statuses=[], parked=[ParkedFact("", kind, reason, None)])
     with connection.transaction():
@@ -163,12 +193,6 @@ def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reaso
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
     _log.error("event_parked", event_id=event.id, kind=kind, reason=reason)
-
-
-def _raise_if_worldly(error: Exception, connection: psycopg.Connection) -> None:
-    """Raises ``error`` again when the database is in trouble, not the event: then nothing may be parked for it."""
-    if isinstance(error, psycopg.OperationalError) and (connection.closed or (error.sqlstate or "")[:2] in _WORLDLY):
-        raise error
 
 
 def _reason(error: Exception) -> str:

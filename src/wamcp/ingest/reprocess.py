@@ -1,7 +1,7 @@
 """Deriving everything again from the raw events: in place and with the same ids, or beside it, to compare."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,13 +10,16 @@ from psycopg import sql
 
 from wamcp.db.content import DERIVED, lines
 from wamcp.db.threads import RECOUNT
+from wamcp.errors import Rejected
 from wamcp.ingest.keep import Event, keep
-from wamcp.ingest.normalize import lock_writing
+from wamcp.ingest.normalize import lock_writing, patient, writing_locked
 from wamcp.whatsapp.payload.envelope import read_event
 
 BATCH_EVENTS = 500
+BATCH_BYTES = 16_000_000
 SCRATCH = "wamcp_verify"
 SHOWN_DIFFERENCES = 20
+_VERIFYING = 0x57414D43_03
 
 Progress = Callable[[int, int], None]
 """Called with (events done, events in all)."""
@@ -46,6 +49,7 @@ def reprocess(url: str, *, since: datetime | None = None, progress: Progress | N
     Runs beside a working normalizer: both take turns batch by batch. Rows whose events were purged stay as they are.
     """
     with psycopg.connect(url, autocommit=True) as connection:
+        patient(connection)
         done = _replay(connection, since, progress)
         with connection.transaction():
             lock_writing(connection)
@@ -58,15 +62,20 @@ def verify(url: str, *, progress: Progress | None = None) -> tuple[Replayed, lis
     """Builds the derived tables again in a scratch schema and compares; the archive itself is not touched.
 
     Differences are listed per table, none when the rebuild equals the archive. Rows of purged events show up as rows
-    only in the archive.
+    only in the archive. Raises :class:`Rejected` while another verification runs.
     """
     with psycopg.connect(url, autocommit=True) as connection, _scratch_schema(connection):
+        patient(connection)
         done = _replay(connection, None, progress)
-        with connection.transaction():
-            lock_writing(connection)
+        with ExitStack() as stack:
+            stack.enter_context(writing_locked(connection))
             last = _replay(connection, None, None, after=_last_seq(connection, done.events))
             done = Replayed(done.events + last.events, done.purged + last.purged)
-            return done, [found for table in DERIVED if (found := _compare(connection, table)) is not None]
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            with connection.transaction():
+                connection.execute("SELECT FROM applied LIMIT 1")
+                stack.close()  # what the normalizer writes from here on is not in our snapshot
+                return done, [found for table in DERIVED if (found := _compare(connection, table)) is not None]
 
 
 def _replay(
@@ -78,11 +87,14 @@ def _replay(
     done = Replayed()
     while after < upto:
         rows = connection.execute(
-            "SELECT a.seq, a.event_id, extract(epoch FROM e.received_at)::bigint, e.body"
-            " FROM applied a LEFT JOIN webhook_events e ON e.id = a.event_id"
-            " WHERE a.seq > %s AND a.seq <= %s AND (%s::timestamptz IS NULL OR e.received_at >= %s)"
-            " ORDER BY a.seq LIMIT %s",
-            [after, upto, since, since, BATCH_EVENTS],
+            "SELECT seq, event_id, received_at, body FROM ("
+            " SELECT *, sum(size) OVER (ORDER BY seq) AS upto FROM ("
+            "  SELECT a.seq, a.event_id, extract(epoch FROM e.received_at)::bigint AS received_at, e.body,"
+            "   coalesce(octet_length(e.body), 0) AS size"
+            "  FROM applied a LEFT JOIN webhook_events e ON e.id = a.event_id"
+            "  WHERE a.seq > %s AND a.seq <= %s AND (%s::timestamptz IS NULL OR e.received_at >= %s)"
+            "  ORDER BY a.seq LIMIT %s) AS first) AS q WHERE upto - size < %s ORDER BY seq",
+            [after, upto, since, since, BATCH_EVENTS, BATCH_BYTES],
         ).fetchall()
         if not rows:
             break
@@ -107,6 +119,8 @@ def _last_seq(connection: psycopg.Connection, replayed: int) -> int:
 
 @contextmanager
 def _scratch_schema(connection: psycopg.Connection) -> Iterator[None]:
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", [_VERIFYING]).fetchone() != (True,):
+        raise Rejected("Another wamcp reprocess --verify works on this database: wait until it has ended.")
     name = sql.Identifier(SCRATCH)
     connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from wamcp.whatsapp.payload.facts import Person
-from wamcp.whatsapp.payload.scalars import Id, identifier, mapping, string
+from wamcp.whatsapp.payload.scalars import LONGEST_NAME, Id, identifier, mapping, string
 
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
@@ -180,12 +180,12 @@ def _agree(one: str | None, other: str | None) -> bool:
 
 
 def _words(value: str | None) -> str | None:
-    return (value.strip() or None) if value else None
+    return (value.strip()[:LONGEST_NAME] or None) if value else None
 
 
 def _handle(value: str | None) -> str | None:
     """A username without the ``@`` that only some payloads write."""
-    return (value.strip().removeprefix("@") or None) if value else None
+    return (value.strip().removeprefix("@")[:LONGEST_NAME] or None) if value else None
 
 
 _NOBODY = Person()

@@ -10,6 +10,9 @@ LATEST = 4_102_444_800
 LONGEST_ID = 512
 """Meta's longest identifiers have some 140 characters; Postgres cannot index several thousand."""
 
+LONGEST_NAME = 512
+"""Of a name or username; names are indexed too, and WhatsApp allows far less."""
+
 Id = Annotated[str, msgspec.Meta(max_length=LONGEST_ID)]
 
 _MILLISECONDS = 1_000_000_000_000
