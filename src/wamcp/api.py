@@ -48,6 +48,7 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
     sockets = [_listen(settings.host, settings.port)]
     if settings.public_port is not None:
         sockets.append(_listen(settings.public_host, settings.public_port))
+        settings = settings.model_copy(update={"public_port": sockets[1].getsockname()[1]})  # 0 asked for any
     config = uvicorn.Config(
         Api(settings, only),
         loop="uvloop",

@@ -177,6 +177,8 @@ def test_each_error_is_short_and_names_the_next_step(door: Door) -> None:
         "call again": door.refusal("get_messages", "south", **thread, cursor=cursor),
         "less than or equal to 100": door.refusal("get_messages", **thread, limit=101),
         "'newest' or 'oldest'": door.refusal("get_messages", **thread, order="best"),
+        "query should have at most 200": door.refusal("search_messages", query="x" * 201),
+        "limit should be a valid integer": door.refusal("get_messages", **thread, limit="many"),
         "is missing": door.refusal("get_messages"),
         "not a parameter": door.refusal("get_messages", **thread, page=2),
         "at least one word": door.refusal("search_messages", query=" \x00 "),

@@ -30,8 +30,11 @@ def newest_with_letters(ground: Ground, text: str) -> Found:
 
 
 def _patterns(ground: Ground, text: str) -> dict[str, str]:
-    rows = ground.connection.execute("SELECT public.wa_norm(piece) FROM unnest(%s::text[]) AS piece", [literals(text)])
-    return {f"piece{number}": like_pattern(row[0]) for number, row in enumerate(rows)}
+    rows = ground.connection.execute(
+        "SELECT public.wa_norm(piece), piece FROM unnest(%s::text[]) AS piece", [literals(text)]
+    )
+    # An accent by itself is nothing without accents, and nothing is found everywhere.
+    return {f"piece{number}": like_pattern(letters or piece) for number, (letters, piece) in enumerate(rows)}
 
 
 def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:

@@ -94,5 +94,5 @@ def _told(found: Any) -> str:
         return f"{name} is missing."
     if found["type"] == "unexpected_keyword_argument":
         return f"{quoted(name)} is not a parameter of this tool."
-    message = found["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-    return f"{name} should be {message}, not {quoted(str(found['input']))}."
+    message = found["msg"].partition(" should ")[2] or found["msg"]
+    return f"{name} should {message}, not {quoted(str(found['input']))}."
