@@ -1,10 +1,14 @@
 """Understanding under trouble: odd orders, outsized values, a database that refuses for a while, rebuilds at once."""
 
+import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -179,3 +183,16 @@ def test_rebuilding_reads_large_events_a_few_at_a_time(
     steps: list[int] = []
     assert verify(database_url, progress=lambda done, _total: steps.append(done))[1] == []
     assert steps == [3, 6, 9, 10]
+
+
+@pytest.mark.parametrize("command", [["reprocess", "--verify"], ["checksum"], ["migrate"], ["worker"]])
+@pytest.mark.parametrize("url", ["postgresql://wamcp:hush@127.0.0.1:1/wamcp", "postgres//wamcp:hush@127.0.0.1/wamcp"])
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(command: list[str], url: str, tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "DATABASE_URL": url, "WAMCP_ENV": "development"}
+    said = subprocess.run(
+        [sys.executable, "-m", "wamcp.cli.main", *command], env=env, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert said.returncode == 1
+    assert "Traceback" not in said.stderr
+    assert "DATABASE_URL" in said.stderr
+    assert "hush" not in said.stderr

@@ -124,9 +124,23 @@ def main() -> None:
     """The entry of the ``wamcp`` command: errors are sentences on stderr, exit code 1."""
     try:
         app()
-    except WamcpError as error:
-        typer.echo(str(error), err=True)
+    except Exception as error:
+        sentence = str(error) if isinstance(error, WamcpError) else _database_trouble(error)
+        if sentence is None:
+            raise
+        typer.echo(sentence, err=True)
         sys.exit(1)
+
+
+def _database_trouble(error: Exception) -> str | None:
+    import psycopg
+
+    if isinstance(error, psycopg.OperationalError):
+        said = str(error).splitlines()[:1] or [type(error).__name__]
+        return f"The database does not answer: {said[0]}. Does it run, and is DATABASE_URL its address?"
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:  # what it quotes may hold the password
+        return "DATABASE_URL is not an address of Postgres: set it to postgresql://user:password@host:5432/database."
+    return None
 
 
 if __name__ == "__main__":
