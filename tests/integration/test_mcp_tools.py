@@ -125,6 +125,8 @@ def test_the_status_says_what_this_client_may_see(door: Door) -> None:
     assert everything["business_numbers"] == ["+1 555 0101", "+1 555 0102"] and "full phone" in everything["can_see"]
     assert north["business_numbers"] == ["+1 555 0102"] and "last four digits" in north["can_see"]
     assert 0 < north["messages"] <= 40
+    assert everything["events_pending"] == everything["parked"] == 0
+    assert north["events_pending"] is north["parked"] is None, "they would tell of numbers that it may not see"
 
 
 def test_pages_of_a_conversation_have_no_gap_and_no_double(door: Door) -> None:

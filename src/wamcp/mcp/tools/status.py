@@ -25,8 +25,10 @@ _OUTPUT = record(
             "description": "The business's own numbers that this client may see.",
         },
         "can_see": text("In a sentence: the limits of this client's token."),
-        "events_pending": {"type": "integer", "description": "Received but not yet readable, normally 0."},
-        "parked": {"type": "integer", "description": "Received but not understood; the operator can see them."},
+        "events_pending": nullable("integer", "Received but not yet readable, normally 0; null for a limited token."),
+        "parked": nullable(
+            "integer", "Received but not understood, for the operator to see; null for a limited token."
+        ),
         "server_time": text("Now, UTC."),
         "version": text("Version of WAMCP."),
     }
@@ -46,6 +48,7 @@ def register(mcp: FastMCP[Any], pool: Pool, version: str) -> None:
 def describe(pool: Pool, version: str) -> Answer:
     """The status as this visit's grant sees it."""
     grant = visit.current().grant
+    whole = grant.numbers is None  # both are counted before anybody knows which number an event is about
     with asking(pool) as connection:
         found = status.status(connection, grant)
     return {
@@ -55,8 +58,8 @@ def describe(pool: Pool, version: str) -> Answer:
         "newest": shape.minute(found.newest),
         "business_numbers": [shape.number(number) for number in found.numbers],
         "can_see": _can_see(grant, len(found.numbers)),
-        "events_pending": found.events_pending,
-        "parked": found.parked,
+        "events_pending": found.events_pending if whole else None,
+        "parked": found.parked if whole else None,
         "server_time": shape.minute(datetime.now(UTC)),
         "version": version,
     }
