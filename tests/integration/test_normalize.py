@@ -96,6 +96,22 @@ def test_identifiers_of_two_people_do_not_merge_them(db: psycopg.Connection) -> 
     ) == [("BR.88",)]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_phone_number_that_went_to_somebody_else_does_not_take_the_old_thread_along(
+    db: psycopg.Connection, together: bool
+) -> None:
+    first = contact("15550100101", "Ana", user_id="BR.1")
+    second = contact("15550100101", "Otto", user_id="BR.2")
+    bodies = [
+        event(change(contacts=[first], messages=[text("wamid.1", "mine", from_user_id="BR.1")])),
+        event(change(contacts=[second], messages=[text("wamid.2", "not hers", from_user_id="BR.2")])),
+    ]
+    for step in [bodies] if together else [[body] for body in bodies]:
+        understand(db, *step)
+    assert sorted(rows(db, "SELECT name FROM participants")) == [("Ana",), ("Otto",)]
+    assert rows(db, "SELECT count(*) FROM conversations") == [(2,)]
+
+
 def test_the_newest_name_is_shown_in_whatever_order_it_comes(db: psycopg.Connection) -> None:
     for name, at in (("Ana P.", 1_770_000_100), ("Ana", 1_770_000_000), ("Ana Prado", 1_770_000_200)):
         understand(db, message_event(f"wamid.{at}", "hi", name=name, at=at))

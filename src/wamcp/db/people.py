@@ -35,6 +35,8 @@ class _Ledger:
     """What is known of the people of one batch. Participants not yet in the database have negative ids."""
 
     owners: dict[AliasKey, int]
+    identified: set[int]
+    """Those of them of whom it matters that they have a BSUID already."""
     new_aliases: dict[AliasKey, int] = field(default_factory=dict)
     newcomers: int = 0
 
@@ -43,12 +45,14 @@ def keep_people(connection: psycopg.Connection, mentions: Sequence[Mention]) -> 
     """The participant of every (scope, person) that has an identifier; unknown ones are created.
 
     A person is found by BSUID, then by wa_id, and by parent BSUID only when neither is told. Identifiers that were not
-    known yet are attached; one that belongs to another participant stays there: two people are never merged silently.
+    known yet are attached; one that belongs to another participant stays there. A new BSUID with the wa_id of somebody
+    who has another BSUID is somebody new, to whom the phone number went: two people are never merged silently.
     """
     aliases = {(m.scope, kind, value) for m in mentions for kind, value in _identifiers(m.person)}
     if not aliases:
         return {}
-    ledger = _Ledger(owners=_owners(connection, aliases))
+    owners = _owners(connection, aliases)
+    ledger = _Ledger(owners, _identified(connection, mentions, owners))
     found: dict[tuple[str, Person], int] = {}
     for mention in mentions:
         key = (mention.scope, mention.person)
@@ -79,19 +83,41 @@ def _owners(connection: psycopg.Connection, aliases: set[AliasKey]) -> dict[Alia
     return {(scope, kind, value): owner for scope, kind, value, owner in rows}
 
 
+def _identified(connection: psycopg.Connection, mentions: Sequence[Mention], owners: dict[AliasKey, int]) -> set[int]:
+    """Who has a BSUID, among those whose wa_id comes with a BSUID that is not known: usually nobody has to be asked."""
+    asked = {
+        owners[wa_id]
+        for mention in mentions
+        if (wa_id := (mention.scope, AliasKind.WA_ID.value, mention.person.wa_id or "")) in owners
+        and mention.person.bsuid
+        and (mention.scope, AliasKind.BSUID.value, mention.person.bsuid) not in owners
+    }
+    if not asked:
+        return set()
+    rows = connection.execute(
+        "SELECT participant_id FROM participant_aliases WHERE kind = 'bsuid' AND participant_id = ANY(%s::bigint[])",
+        [array(sorted(asked))],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def _resolve(ledger: _Ledger, mention: Mention) -> int | None:
     keys = [(mention.scope, kind, value) for kind, value in _identifiers(mention.person)]
     if not keys:
         return None
     direct = [key for key in keys if key[1] != AliasKind.PARENT_BSUID] or keys
-    owner = next((ledger.owners[key] for key in direct if key in ledger.owners), None)
-    if owner is None:
+    known = next((key for key in direct if key in ledger.owners), None)
+    owner = ledger.owners[known] if known is not None else None
+    has_bsuid = keys[0][1] == AliasKind.BSUID
+    if owner is None or (has_bsuid and known != keys[0] and owner in ledger.identified):
         ledger.newcomers += 1
         owner = -ledger.newcomers
     for key in keys:
         if key not in ledger.owners:
             ledger.owners[key] = owner
             ledger.new_aliases[key] = owner
+    if has_bsuid:
+        ledger.identified.add(owner)
     return owner
 
 

@@ -28,6 +28,8 @@ MAX_BODY = 256 * 1024
 
 BODY_SECONDS = 20.0
 THREADS = 2
+AT_ONCE = 2
+"""Questions worked on at the same time; the others wait, so that webhooks in the same process never do."""
 INNER_PATH = "/mcp"
 HOW_TO_ASK = (
     "WAMCP answers only with a token: send the header `Authorization: Bearer wamcp_...`."
@@ -46,6 +48,7 @@ class Gate:
         self._audit_pool = audit_pool
         self._strangers = Refusals()
         self._limiter = anyio.CapacityLimiter(THREADS)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -77,8 +80,9 @@ class Gate:
         if scope["method"] == "POST" and not isinstance(message, dict):
             parts = _response(400, _error(None, -32600 if message else -32700, "Send one JSON-RPC message, as JSON."))
         else:
-            with entered(visit):
-                parts = await self._inner(scope, headers, json.dumps(message).encode() if message else b"", receive)
+            async with self._turns:
+                with entered(visit):
+                    parts = await self._inner(scope, headers, json.dumps(message).encode() if message else b"", receive)
         if asked.method in AUDITED:
             row = record.entry(asked, _whole(parts), visit, round((time.monotonic() - started) * 1000))
             if not await self._audited(row):
