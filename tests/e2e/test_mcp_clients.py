@@ -28,7 +28,7 @@ CLIENTS = ROOT / ".cache/mcp-clients"
 NODE = Path(sys.executable).parent / "node"
 TOOLS = ["get_messages", "get_status", "list_conversations", "search_messages"]
 BRIDGES = {
-    "the seed's module": [sys.executable, "-m", "app.mcp.server"],
+    "the forwarding module": [sys.executable, "-m", "app.mcp.server"],
     "the file": [sys.executable, "-I", str(ROOT / "src/wamcp/mcp/bridge.py")],
 }
 META = {
@@ -242,7 +242,7 @@ def test_the_bridge_answers_within_a_hosts_first_second(door: Door, command: lis
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_both_eras_go_through_one_pipe(door: Door, end: bytes) -> None:
-    with bridge(BRIDGES["the seed's module"], **access(door)) as pipe:
+    with bridge(BRIDGES["the forwarding module"], **access(door)) as pipe:
         discovered = pipe.ask({"id": 1, "method": "server/discover", "params": {"_meta": META}}, end)
         assert discovered["result"]["supportedVersions"] == ["2026-07-28"]
         assert (
@@ -290,7 +290,7 @@ def test_the_bridge_says_what_to_do_about_a_refused_token(door: Door) -> None:
 def test_the_bridge_finds_the_server_of_this_machine(door: Door, tmp_path: Path) -> None:
     path = tmp_path / "runtime.json"
     path.write_text(json.dumps({"mcp_url": door.url, "mcp_token": door.tokens["south"]}))
-    with bridge(BRIDGES["the seed's module"], WAMCP_RUNTIME_FILE=str(path)) as pipe:
+    with bridge(BRIDGES["the forwarding module"], WAMCP_RUNTIME_FILE=str(path)) as pipe:
         answer = pipe.ask({"id": 1, "method": "tools/call", "params": {"name": "get_status"}})
     assert answer["result"]["structuredContent"]["business_numbers"] == ["+1 555 0101"]
     assert ("bridge",) in door.audit("transport")
