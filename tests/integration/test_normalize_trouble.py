@@ -15,8 +15,9 @@ import psycopg
 import pytest
 
 from tests.integration.test_normalize import GHOST, queue, rows, understand
-from tests.webhooks import change, contact, event, message_event, text
+from tests.webhooks import change, contact, event, message_event, status, text
 from wamcp.db.content import DERIVED
+from wamcp.db.deliveries import StatusRow
 from wamcp.errors import Rejected
 from wamcp.ingest import reprocess
 from wamcp.ingest.normalize import lock_writing, run
@@ -196,3 +197,24 @@ def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(command: list[s
     assert "Traceback" not in said.stderr
     assert "DATABASE_URL" in said.stderr
     assert "hush" not in said.stderr
+
+
+def test_an_error_of_a_statement_whose_answer_nobody_reads_parks_its_event_alone(
+    db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wamcp.ingest import keep as keeping
+
+    real = keeping.keep_statuses
+
+    def fragile(connection: psycopg.Connection, rows: list[StatusRow]) -> None:
+        if any(row.status == "poison" for row in rows):
+            connection.execute("SELECT 1 / 0")
+        real(connection, rows)
+
+    monkeypatch.setattr(keeping, "keep_statuses", fragile)
+    poison = event(change(statuses=[status("wamid.p", "poison")], messages=[text("wamid.p", "with it")]))
+    understand(db, message_event("wamid.1", "fine"), poison, message_event("wamid.2", "fine"))
+    assert db.execute("SELECT wamid FROM messages ORDER BY wamid").fetchall() == [("wamid.1",), ("wamid.2",)]
+    assert db.execute("SELECT kind, reason FROM parked").fetchall() == [("failed", "DivisionByZero: division by zero")]
+    assert db.execute("SELECT count(*) FROM applied").fetchone() == (2,)
+    assert db.execute("SELECT message_count FROM conversations").fetchone() == (2,)

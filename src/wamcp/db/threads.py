@@ -1,7 +1,7 @@
 """Keeping threads: conversations, their messages, and the counts that are read from them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -38,6 +38,13 @@ class MessageRow(NamedTuple):
     fragment: str | None
 
 
+class Written(NamedTuple):
+    """The messages that were sent to Postgres, and its answer, which may still be on its way."""
+
+    rows: dict[tuple[int, str], MessageRow]
+    answer: psycopg.Cursor[Any]
+
+
 class _Counted(NamedTuple):
     """Where a message is counted; ``inbound`` is 1 or 0."""
 
@@ -61,8 +68,8 @@ def keep_conversations(connection: psycopg.Connection, threads: set[Thread]) -> 
     return found
 
 
-def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) -> None:
-    """Inserts messages, each once per (number, wamid), and counts the new ones.
+def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) -> Written | None:
+    """Inserts messages, each once per (number, wamid); :func:`count_messages` has to count what was written.
 
     The first delivery of a wamid wins, except that a real message replaces its ghost, and that the event a row came
     from may rewrite it: so replaying events in the order in which they were applied changes nothing.
@@ -73,8 +80,15 @@ def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) ->
         if earlier is None or (earlier.ghost and not row.ghost):
             chosen[(row.number_id, row.wamid)] = row
     if not chosen:
+        return None
+    return Written(chosen, connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], 14)))
+
+
+def count_messages(connection: psycopg.Connection, said: Written | None) -> None:
+    """Counts the new messages in their conversations and on their days, and moves what a replaced ghost counted."""
+    if said is None:
         return
-    written = connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], 14)).fetchall()
+    chosen, written = said.rows, said.answer.fetchall()
     new = [chosen[(number_id, wamid)] for number_id, wamid, old in written if old is None]
     _count(connection, new)
     replaced = [(_Counted(*old), chosen[(number_id, wamid)]) for number_id, wamid, old in written if old is not None]

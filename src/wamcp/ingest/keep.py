@@ -9,7 +9,7 @@ from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
 from wamcp.db.numbers import Number, keep_numbers
 from wamcp.db.people import Mention, keep_people
-from wamcp.db.threads import MessageRow, Thread, keep_conversations, keep_messages
+from wamcp.db.threads import MessageRow, Thread, Written, count_messages, keep_conversations, keep_messages
 from wamcp.vocabulary import Direction, ParkedKind
 from wamcp.whatsapp.payload.facts import Facts, MessageFact, ParkedFact, Person
 from wamcp.words import fold
@@ -32,9 +32,10 @@ def keep(connection: psycopg.Connection, events: Sequence[Event]) -> None:
     """Writes all that ``events`` say. Safe to repeat: every row has its own natural key."""
     numbers = keep_numbers(connection, (fact for event in events for fact in event.facts.numbers))
     participants = keep_people(connection, list(_mentions(events, numbers)))
-    nameless = _keep_messages(connection, events, numbers, participants)
+    written, nameless = _keep_messages(connection, events, numbers, participants)
     keep_statuses(connection, list(_status_rows(events, numbers, participants)))
     _keep_parked(connection, events, nameless)
+    count_messages(connection, written)
 
 
 def _mentions(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Mention]:
@@ -51,8 +52,8 @@ def _mentions(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[M
 
 def _keep_messages(
     connection: psycopg.Connection, events: Sequence[Event], numbers: dict[str, Number], participants: Participants
-) -> list[tuple[int, ParkedFact]]:
-    """Keeps the messages; returns those that belong to no conversation, since nobody is named in them."""
+) -> tuple[Written | None, list[tuple[int, ParkedFact]]]:
+    """Keeps the messages; returns what to count, and those of no conversation, since nobody is named in them."""
     placed: list[tuple[int, MessageFact, Thread, int | None]] = []
     nameless: list[tuple[int, ParkedFact]] = []
     for event in events:
@@ -67,14 +68,11 @@ def _keep_messages(
             sender = person if fact.direction == Direction.INBOUND else None
             placed.append((event.id, fact, Thread(number.id, partner, fact.group_id), sender))
     conversations = keep_conversations(connection, {thread for _, _, thread, _ in placed})
-    keep_messages(
-        connection,
-        [
-            _message_row(event_id, fact, thread, (conversations[thread], sender))
-            for event_id, fact, thread, sender in placed
-        ],
-    )
-    return nameless
+    rows = [
+        _message_row(event_id, fact, thread, (conversations[thread], sender))
+        for event_id, fact, thread, sender in placed
+    ]
+    return keep_messages(connection, rows), nameless
 
 
 def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[int, int | None]) -> MessageRow:
