@@ -1,16 +1,9 @@
 """The glossary as code: one word, one meaning (docs/glossary.md says each in a sentence)."""
 
 from enum import StrEnum
-from typing import NewType
 
 BELL = "wamcp_events"
 """The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
-
-PhoneNumberId = NewType("PhoneNumberId", str)
-"""Meta's id of one of our numbers, as it stands in webhooks and URLs. Opaque."""
-
-WamId = NewType("WamId", str)
-"""Meta's id of a message. Opaque base64; unique only together with our number."""
 
 
 class Direction(StrEnum):

@@ -2,39 +2,25 @@
 
 import hashlib
 import hmac
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from wamcp.cli.main import app
+from tests.e2e.house import eventually
 from wamcp.embedded.process import is_running
 from wamcp.embedded.scratch import temporary_directory
 
-
-def missing() -> list[str]:
-    """What of the whole this tree does not have yet."""
-    modules = [name for name in ("wamcp.web.app", "wamcp.mcp.server") if importlib.util.find_spec(name) is None]
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    commands |= {group.name for group in app.registered_groups if group.name}
-    return [*modules, *(f"wamcp {name}" for name in sorted({"up", "api", "worker", "migrate", "token"} - commands))]
-
-
-pytestmark = [
-    pytest.mark.embedded,
-    pytest.mark.skipif(bool(missing()), reason=f"wamcp up needs what is not here: {', '.join(missing())}"),
-]
+pytestmark = pytest.mark.embedded
 
 BODY = {
     "object": "whatsapp_business_account",
@@ -112,15 +98,6 @@ def deliver(directory: Path, text: str) -> int:
         return error.code
     except OSError:
         return 0
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def is_kept(directory: Path, wamid: str) -> bool:
