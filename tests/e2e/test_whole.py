@@ -124,6 +124,8 @@ def test_every_audited_answer_has_its_row(well: House) -> None:
 
 
 def test_the_bridge_needs_nothing_but_the_runtime_file(well: House) -> None:
+    assert post(well, message_event("wamid.bridge", "seen through the bridge")) == 200
+    assert understood(well)
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     lines = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
