@@ -1,6 +1,6 @@
 """The glossary as code: one word, one meaning (docs/glossary.md says each in a sentence)."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 BELL = "wamcp_events"
 """The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
@@ -18,6 +18,17 @@ class Source(StrEnum):
 
     WEBHOOK = "webhook"
     ECHO = "echo"
+    STANDBY = "standby"
+    HISTORY = "history"
+
+
+class Standing(IntEnum):
+    """Which of several deliveries of one wamid is kept: the highest; the first among equals."""
+
+    PLACEHOLDER = 0
+    """Error 131060, a media_placeholder of the history, a call that has not ended."""
+    ENDED_CALL = 1
+    MESSAGE = 2
 
 
 class AliasKind(StrEnum):
@@ -50,6 +61,23 @@ class ParkedKind(StrEnum):
     UNMODELLED = "unmodelled"
     FAILED = "failed"
     KILLED = "killed"
+
+
+class UnknownKind(StrEnum):
+    """What can be unknown in a webhook."""
+
+    FIELD = "field"
+    TYPE = "type"
+    KEY = "key"
+    STATUS = "status"
+
+
+class Severity(StrEnum):
+    """How much an account event asks for attention."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
 
 
 class Actor(StrEnum):

@@ -152,14 +152,14 @@ def test_the_real_message_takes_the_place_of_its_ghost(
     for body in [] if together else [bodies[name] for name in order]:
         understand(db, body)
     understand(db, *(bodies[name] for name in order))
-    assert rows(db, "SELECT type, text, ghost FROM messages") == [("text", "I saw your ad", False)]
+    assert rows(db, "SELECT type, text, standing FROM messages") == [("text", "I saw your ad", 2)]
     assert rows(db, "SELECT message_count FROM conversations") == [(1,)]
 
 
 def test_a_ghost_that_is_never_replaced_stays_visible(db: psycopg.Connection) -> None:
     understand(db, event(change(messages=[GHOST])))
-    ((kind, ghost, words),) = rows(db, "SELECT type, ghost, text FROM messages")
-    assert (kind, ghost) == ("unsupported", True) and words
+    ((kind, standing, words),) = rows(db, "SELECT type, standing, text FROM messages")
+    assert (kind, standing) == ("unsupported", 0) and words
 
 
 def test_states_only_move_forward_in_every_order(db: psycopg.Connection) -> None:
@@ -389,7 +389,8 @@ def test_the_result_does_not_depend_on_how_the_events_fell_into_batches(
     together = checksum(db)
     db.execute(
         "TRUNCATE webhook_events, webhook_queue, applied, parked, numbers, participants, participant_aliases,"
-        " participant_names, conversations, messages, daily_counts, statuses, message_state"
+        " participant_names, merge_candidates, conversations, messages, daily_counts, statuses, message_state,"
+        " account_events, unknowns"
     )
     monkeypatch.setattr(normalize, "BATCH_EVENTS", 3)
     understand(db, *bodies)

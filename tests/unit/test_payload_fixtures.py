@@ -20,7 +20,9 @@ def as_json(facts: Facts) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, msgspec.Struct):
             pairs = ((name, getattr(value, name)) for name in value.__struct_fields__)
-            return {name: plain(each) for name, each in pairs if each not in (None, [], False)}
+            return {
+                name: plain(each) for name, each in pairs if each not in (None, []) and (name, each) != ("kind", "")
+            }
         if isinstance(value, bytes):
             return json.loads(value)
         return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -48,7 +48,8 @@ _LINES = {
         FROM {s}.conversations c JOIN threads t ON t.id = c.id""",
     "messages": """
         SELECT concat_ws('|', n.phone_number_id, m.wamid, t.key, 'from', k.key, m.direction, m.source, m.type,
-          extract(epoch FROM m.sent_at), m.day, m.ghost, 'to', m.reply_to, m.text, 'words', m.search_text, m.fragment)
+          extract(epoch FROM m.sent_at), m.day, m.standing, 'to', m.reply_to, 'about', m.refers_to, 'as', m.party_wa_id,
+          m.party_bsuid, m.text, 'words', m.search_text, m.content)
         FROM {s}.messages m JOIN {s}.numbers n ON n.id = m.number_id JOIN threads t ON t.id = m.conversation_id
         LEFT JOIN people k ON k.id = m.sender_id""",
     "daily_counts": """

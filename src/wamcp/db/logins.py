@@ -19,7 +19,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "parked": ("id", "event_id", "item", "kind", "reason", "parked_at"),
     "numbers": ("id", "phone_number_id", "display_phone_number", "waba_id", "first_seen_at"),
     "participants": ("id", "name", "username", "created_at"),
-    "participant_aliases": ("scope", "kind", "value", "participant_id"),
+    "participant_aliases": ("scope", "kind", "value", "participant_id", "first_seen_at"),
     "participant_names": ("participant_id", "kind", "value", "first_seen_at", "last_seen_day"),
     "conversations": (
         "id", "number_id", "participant_id", "group_id", "message_count",
@@ -27,13 +27,25 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "messages": (
         "id", "number_id", "wamid", "conversation_id", "sender_id", "event_id", "direction", "source", "type",
-        "sent_at", "day", "ghost", "reply_to", "text", "search_text", "fragment", "tsv",
+        "sent_at", "day", "standing", "reply_to", "refers_to", "party_wa_id", "party_bsuid", "text", "search_text",
+        "content", "tsv",
     ),
     "daily_counts": ("number_id", "day", "inbound", "outbound"),
     "statuses": (
-        "number_id", "wamid", "status", "participant", "at", "recipient_id", "event_id", "errors", "pricing",
+        "number_id", "wamid", "status", "participant", "at", "recipient_id", "event_id", "errors", "pricing", "kind",
+        "callback_data", "extra",
     ),
     "message_state": ("number_id", "wamid", "rank", "status", "at"),
+    "merge_candidates": ("one_id", "other_id", "reason", "first_seen_at"),
+    "merges": (
+        "id", "from_id", "into_id", "scope", "from_kind", "from_value", "into_kind", "into_value",
+        "made_at", "made_by", "undone_at", "undone_by",
+    ),
+    "account_events": (
+        "id", "event_id", "field", "event", "at", "waba_id", "number_id", "display_phone_number", "group_id",
+        "participant_id", "subject_kind", "subject", "severity", "text", "details",
+    ),
+    "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),
     "tokens": (
         "id", "kind", "label", "prefix", "sha256", "numbers", "since", "documents", "media", "phones",
         "created_at", "expires_at", "revoked_at",

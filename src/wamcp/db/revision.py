@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

@@ -108,6 +108,7 @@ participant_aliases = Table(
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("participant_id", BigInteger, ForeignKey("participants.id"), nullable=False, index=True),
+    Column("first_seen_at", _moment, nullable=False, server_default=_now),
     PrimaryKeyConstraint("scope", "kind", "value"),
 )
 
@@ -121,6 +122,34 @@ participant_names = Table(
     Column("last_seen_day", Integer, nullable=False),
     PrimaryKeyConstraint("participant_id", "kind", "value"),
 )
+
+merge_candidates = Table(
+    "merge_candidates",
+    metadata,
+    Column("one_id", BigInteger, ForeignKey("participants.id"), nullable=False),
+    Column("other_id", BigInteger, ForeignKey("participants.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("first_seen_at", _moment, nullable=False),
+    PrimaryKeyConstraint("one_id", "other_id", "reason"),
+)
+
+merges = Table(
+    "merges",
+    metadata,
+    _id(),
+    Column("from_id", BigInteger, nullable=False),
+    Column("into_id", BigInteger, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("from_kind", Text, nullable=False),
+    Column("from_value", Text, nullable=False),
+    Column("into_kind", Text, nullable=False),
+    Column("into_value", Text, nullable=False),
+    Column("made_at", _moment, nullable=False, server_default=_now),
+    Column("made_by", Text, nullable=False),
+    Column("undone_at", _moment),
+    Column("undone_by", Text),
+)
+Index("merges_in_force", merges.c.from_id, unique=True, postgresql_where=merges.c.undone_at.is_(None))
 
 conversations = Table(
     "conversations",
@@ -159,17 +188,26 @@ messages = Table(
     Column("type", Text, nullable=False),
     Column("sent_at", _moment, nullable=False),
     Column("day", Integer, nullable=False),
-    Column("ghost", Boolean, nullable=False, server_default=text("false")),
+    Column("standing", SmallInteger, nullable=False, server_default="2"),
     Column("reply_to", Text),
+    Column("refers_to", Text),
+    Column("party_wa_id", Text),
+    Column("party_bsuid", Text),
     Column("text", Text, nullable=False),
     Column("search_text", Text),
-    Column("fragment", JSON),
+    Column("content", JSON),
     Column("tsv", TSVECTOR, Computed(_WORDS_AND_TYPE, persisted=True)),
     UniqueConstraint("number_id", "wamid"),
     postgresql_with={"fillfactor": 90},
 )
 Index("messages_conversation", messages.c.conversation_id, messages.c.sent_at.desc(), messages.c.id.desc())
 Index("messages_number", messages.c.number_id, messages.c.sent_at.desc(), messages.c.id.desc())
+Index(
+    "messages_referring",
+    messages.c.number_id,
+    messages.c.refers_to,
+    postgresql_where=messages.c.refers_to.isnot(None),
+)
 Index(
     "messages_words",
     messages.c.number_id,
@@ -202,8 +240,12 @@ statuses = Table(
     Column("event_id", BigInteger, nullable=False),
     Column("errors", JSON),
     Column("pricing", JSON),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("callback_data", Text),
+    Column("extra", JSON),
     PrimaryKeyConstraint("number_id", "wamid", "status", "participant", "at"),
 )
+Index("statuses_at", statuses.c.at, postgresql_using="brin")
 
 message_state = Table(
     "message_state",
@@ -215,6 +257,48 @@ message_state = Table(
     Column("at", _moment, nullable=False),
     PrimaryKeyConstraint("number_id", "wamid"),
     postgresql_with={"fillfactor": 90},
+)
+
+# What else Meta told, and what nobody has a word for yet.
+
+account_events = Table(
+    "account_events",
+    metadata,
+    _id(),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("event_id", BigInteger, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("waba_id", Text),
+    Column("number_id", Integer),
+    Column("display_phone_number", Text),
+    Column("group_id", Text),
+    Column("participant_id", BigInteger),
+    Column("subject_kind", Text),
+    Column("subject", Text),
+    Column("severity", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+)
+_of = account_events.c
+Index("account_events_at", _of.at.desc(), _of.id.desc())
+Index("account_events_field", _of.field, _of.at.desc(), _of.id.desc())
+Index("account_events_group", _of.group_id, _of.at, postgresql_where=_of.group_id.isnot(None))
+Index("account_events_participant", _of.participant_id, _of.at, postgresql_where=_of.participant_id.isnot(None))
+Index("account_events_subject", _of.subject, postgresql_where=_of.subject.isnot(None))
+
+unknowns = Table(
+    "unknowns",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_seen_at", _moment, nullable=False),
+    Column("last_seen_at", _moment, nullable=False),
+    Column("first_event_id", BigInteger, nullable=False),
+    Column("last_event_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "path"),
 )
 
 # Who may ask, and who asked.

@@ -20,7 +20,10 @@ class Thread(NamedTuple):
 
 
 class MessageRow(NamedTuple):
-    """A message as it is kept; ``sent_at`` is unix seconds, ``fragment`` JSON text."""
+    """A message as it is kept; ``sent_at`` is unix seconds, ``content`` JSON text.
+
+    ``party_*`` is the other party as this message names it, ``standing`` one of :class:`wamcp.vocabulary.Standing`.
+    """
 
     number_id: int
     wamid: str
@@ -31,11 +34,14 @@ class MessageRow(NamedTuple):
     source: str
     type: str
     sent_at: int
-    ghost: bool
+    standing: int
     reply_to: str | None
+    refers_to: str | None
+    party_wa_id: str | None
+    party_bsuid: str | None
     text: str
     search_text: str | None
-    fragment: str | None
+    content: str | None
 
 
 class Written(NamedTuple):
@@ -71,17 +77,20 @@ def keep_conversations(connection: psycopg.Connection, threads: set[Thread]) -> 
 def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) -> Written | None:
     """Inserts messages, each once per (number, wamid); :func:`count_messages` has to count what was written.
 
-    The first delivery of a wamid wins, except that a real message replaces its ghost, and that the event a row came
-    from may rewrite it: so replaying events in the order in which they were applied changes nothing.
+    The first delivery of a wamid wins, except that one of higher standing replaces it (a real message its ghost), and
+    that the event a row came from may rewrite it: so replaying events in the order in which they were applied changes
+    nothing.
     """
     chosen: dict[tuple[int, str], MessageRow] = {}
     for row in rows:
         earlier = chosen.get((row.number_id, row.wamid))
-        if earlier is None or (earlier.ghost and not row.ghost):
+        if earlier is None or row.standing > earlier.standing:
             chosen[(row.number_id, row.wamid)] = row
     if not chosen:
         return None
-    return Written(chosen, connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], 14)))
+    return Written(
+        chosen, connection.execute(_INSERT_MESSAGES, columns([chosen[key] for key in sorted(chosen)], _MESSAGE_COLUMNS))
+    )
 
 
 def count_messages(connection: psycopg.Connection, said: Written | None) -> None:
@@ -104,27 +113,30 @@ def sort_in_words(connection: psycopg.Connection) -> None:
     connection.execute("SELECT gin_clean_pending_list('messages_words')")
 
 
+_MESSAGE_COLUMNS = len(MessageRow._fields)
 _INSERT_MESSAGES = """
 INSERT INTO messages AS m (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
-  sent_at, day, ghost, reply_to, text, search_text, fragment)
+  sent_at, day, standing, reply_to, refers_to, party_wa_id, party_bsuid, text, search_text, content)
 SELECT u.number_id, u.wamid, u.conversation_id, u.sender_id, u.event_id, u.direction, u.source, u.type,
-  to_timestamp(u.sent_at), floor(u.sent_at / 86400.0)::int, u.ghost, u.reply_to, u.text, u.search_text, u.fragment::json
+  to_timestamp(u.sent_at), floor(u.sent_at / 86400.0)::int, u.standing, u.reply_to, u.refers_to, u.party_wa_id,
+  u.party_bsuid, u.text, u.search_text, u.content::json
 FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-  %s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[])
+  %s::bigint[], %s::smallint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
   AS u (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
-        sent_at, ghost, reply_to, text, search_text, fragment)
+        sent_at, standing, reply_to, refers_to, party_wa_id, party_bsuid, text, search_text, content)
 ON CONFLICT (number_id, wamid) DO UPDATE SET
   conversation_id = excluded.conversation_id, sender_id = excluded.sender_id, event_id = excluded.event_id,
   direction = excluded.direction, source = excluded.source, type = excluded.type, sent_at = excluded.sent_at,
-  day = excluded.day, ghost = excluded.ghost, reply_to = excluded.reply_to, text = excluded.text,
-  search_text = excluded.search_text, fragment = excluded.fragment
-WHERE (m.event_id = excluded.event_id OR (m.ghost AND NOT excluded.ghost))
-  AND (m.conversation_id, m.sender_id, m.event_id, m.direction, m.source, m.type, m.sent_at, m.ghost, m.reply_to,
-       m.text, m.search_text, m.fragment::text)
+  day = excluded.day, standing = excluded.standing, reply_to = excluded.reply_to, refers_to = excluded.refers_to,
+  party_wa_id = excluded.party_wa_id, party_bsuid = excluded.party_bsuid, text = excluded.text,
+  search_text = excluded.search_text, content = excluded.content
+WHERE (m.event_id = excluded.event_id OR m.standing < excluded.standing)
+  AND (m.conversation_id, m.sender_id, m.event_id, m.direction, m.source, m.type, m.sent_at, m.standing, m.reply_to,
+       m.refers_to, m.party_wa_id, m.party_bsuid, m.text, m.search_text, m.content::text)
     IS DISTINCT FROM
       (excluded.conversation_id, excluded.sender_id, excluded.event_id, excluded.direction, excluded.source,
-       excluded.type, excluded.sent_at, excluded.ghost, excluded.reply_to, excluded.text, excluded.search_text,
-       excluded.fragment::text)
+       excluded.type, excluded.sent_at, excluded.standing, excluded.reply_to, excluded.refers_to, excluded.party_wa_id,
+       excluded.party_bsuid, excluded.text, excluded.search_text, excluded.content::text)
 RETURNING m.number_id, m.wamid, CASE WHEN m.xmax = 0 THEN NULL ELSE (
   SELECT ARRAY[o.conversation_id, extract(epoch FROM o.sent_at)::bigint, (o.direction = 'inbound')::int]
   FROM messages o WHERE o.id = m.id) END

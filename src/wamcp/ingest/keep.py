@@ -40,8 +40,9 @@ def keep(connection: psycopg.Connection, events: Sequence[Event]) -> None:
 
 def _mentions(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Mention]:
     for event in events:
-        for phone_number_id, person in event.facts.people:
-            yield Mention(numbers[phone_number_id].scope, person, event.received_at)
+        for named in event.facts.people:
+            at = event.received_at if named.at is None else named.at
+            yield Mention(numbers[named.phone_number_id].scope, named.person, at)
         for message in event.facts.messages:
             if message.person is not None:
                 yield Mention(numbers[message.phone_number_id].scope, message.person, message.sent_at)
@@ -62,7 +63,7 @@ def _keep_messages(
             person = participants.get((number.scope, fact.person)) if fact.person is not None else None
             if person is None and fact.group_id is None:
                 reason = "The message names neither a sender nor a group."
-                nameless.append((event.id, ParkedFact(fact.item, ParkedKind.MALFORMED, reason, fact.fragment)))
+                nameless.append((event.id, ParkedFact(fact.item, ParkedKind.MALFORMED, reason, fact.content)))
                 continue
             partner = None if fact.group_id is not None else person
             sender = person if fact.direction == Direction.INBOUND else None
@@ -86,11 +87,14 @@ def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[
         source=fact.source,
         type=fact.type,
         sent_at=fact.sent_at,
-        ghost=fact.ghost,
+        standing=fact.standing,
         reply_to=fact.reply_to,
+        refers_to=fact.refers_to,
+        party_wa_id=fact.person.wa_id if fact.person is not None else None,
+        party_bsuid=fact.person.bsuid if fact.person is not None else None,
         text=fact.text,
         search_text=_search_text(fact.text),
-        fragment=_json_text(fact.fragment),
+        content=_json_text(fact.content),
     )
 
 

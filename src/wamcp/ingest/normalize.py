@@ -188,7 +188,7 @@ def _is_trouble(error: Exception) -> bool:
 
 
 def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
-    facts = Facts(numbers=[], people=[], messages=[], statuses=[], parked=[ParkedFact("", kind, reason, None)])
+    facts = Facts(parked=[ParkedFact("", kind, reason, None)])
     with connection.transaction():
         keep(connection, [Event(event.id, int(time.time()), facts)])
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])

@@ -27,11 +27,11 @@ def read_event(body: bytes) -> Facts:
         return _read(repaired(body))
     except UNREADABLE as error:
         reason = f"not readable as a JSON object: {type(error).__name__}: {error}"[:200]
-        return Facts([], [], [], [], [ParkedFact("", ParkedKind.MALFORMED.value, reason, None)])
+        return Facts(parked=[ParkedFact("", ParkedKind.MALFORMED.value, reason, None)])
 
 
 def _read(body: bytes) -> Facts:
-    facts = Facts([], [], [], [], [])
+    facts = Facts()
     try:
         envelope = _decode_envelope(body)
     except msgspec.ValidationError:

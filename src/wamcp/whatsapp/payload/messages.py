@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from wamcp.vocabulary import Direction, ParkedKind, Source
+from wamcp.vocabulary import Direction, ParkedKind, Source, Standing
 from wamcp.whatsapp.payload import repair
 from wamcp.whatsapp.payload.facts import MessageFact, ParkedFact, Person
 from wamcp.whatsapp.payload.people import Company, acquainted, identified, known
@@ -81,7 +81,8 @@ def read_message(raw: msgspec.Raw, number: str, company: Company, path: str, ech
         group_id,
         text.text.body,
         (text.context.id or None) if text.context else None,
-        False,
+        None,
+        _MESSAGE,
         None,
     )
 
@@ -128,7 +129,8 @@ def _read_any(raw: msgspec.Raw, number: str, company: Company, path: str, echo: 
         group_id,
         rendered(kind, item),
         identifier(mapping(item.get("context")).get("id")),
-        kind == "unsupported" and any(string(each.get("code")) == GHOST_ERROR for each in objects(item.get("errors"))),
+        _target(kind, item),
+        _PLACEHOLDER if _is_ghost(kind, item) else _MESSAGE,
         fragment,
     )
 
@@ -140,6 +142,18 @@ def _kind(item: dict[str, Any]) -> str:
         return stated[:_LONGEST_TYPE]
     present = [key for key in KINDS if key in item] or [key for key in item if key not in _COMMON_KEYS]
     return present[0][:_LONGEST_TYPE] if present and present[0] else "unknown"
+
+
+def _target(kind: str, item: dict[str, Any]) -> str | None:
+    """The wamid that a reaction, an edit or a revocation is about."""
+    about = mapping(item.get(kind))
+    return identifier(about.get("message_id") or about.get("original_message_id"))
+
+
+def _is_ghost(kind: str, item: dict[str, Any]) -> bool:
+    return kind == "unsupported" and any(
+        string(each.get("code")) == GHOST_ERROR for each in objects(item.get("errors"))
+    )
 
 
 def _what_is_missing(wamid: str | None, sent_at: int | None) -> str:
@@ -171,4 +185,5 @@ def _before_the_change(item: dict[str, Any], person: Person | None) -> Person | 
 
 
 _INBOUND, _OUTBOUND = Direction.INBOUND.value, Direction.OUTBOUND.value
+_PLACEHOLDER, _MESSAGE = Standing.PLACEHOLDER.value, Standing.MESSAGE.value
 _WEBHOOK, _ECHO = Source.WEBHOOK.value, Source.ECHO.value

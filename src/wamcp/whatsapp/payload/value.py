@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from wamcp.whatsapp.payload import repair
-from wamcp.whatsapp.payload.facts import Facts, MessageFact, NumberFact, Person, StatusFact
+from wamcp.whatsapp.payload.facts import Facts, MessageFact, NumberFact, Person, PersonFact, StatusFact
 from wamcp.whatsapp.payload.messages import other_party, read_message
 from wamcp.whatsapp.payload.people import Company
 from wamcp.whatsapp.payload.scalars import mapping
@@ -27,7 +27,7 @@ def read_value(value: Value, waba_id: str, field: str, path: str, facts: Facts) 
     if value.statuses:
         _read_statuses(value.statuses, f"{path}/statuses/", number, company, facts)
     if company.contacts and company.met.bit_count() < len(company.contacts):
-        facts.people.extend((number, person) for person in company.strangers())
+        facts.people.extend(PersonFact(number, person) for person in company.strangers())
 
 
 def _read_messages(
