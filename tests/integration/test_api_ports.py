@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -32,12 +33,20 @@ def test_a_public_port_that_is_left_to_the_system_is_public_too(database_url: st
         try:
             assert process.stdout is not None
             assert any("startup complete" in line for line in process.stdout)
-            (public,) = listening(process.pid) - {full}
+            (public,) = listening_beside(full, process.pid)
             assert httpx.get(f"http://127.0.0.1:{full}/metrics").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/healthz").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/metrics").status_code == 404
         finally:
             process.terminate()
+
+
+def listening_beside(port: int, pid: int) -> set[int]:
+    """The other ports of the process ``pid``, once there is one: it says that it started before it listens."""
+    end = time.monotonic() + 10
+    while not (others := listening(pid) - {port}) and time.monotonic() < end:
+        time.sleep(0.02)
+    return others
 
 
 def listening(pid: int) -> set[int]:
