@@ -32,6 +32,12 @@ class NotAuthorized(Rejected):
     status_code = 401
 
 
+class NotAllowed(Rejected):
+    """This needs a key without limits: ADMIN_API_KEY, or an admin token that sees every number."""
+
+    status_code = 403
+
+
 class TooSlow(Rejected):
     """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
 

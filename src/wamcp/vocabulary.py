@@ -6,6 +6,12 @@ BELL = "wamcp_events"
 """The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
 
 
+NOT_SHOWN = ("system",)
+"""Types of messages that are kept, but neither shown in a conversation nor counted in it."""
+NOT_SAID = (*NOT_SHOWN, "reaction", "edit", "revoke")
+"""Types of messages that ask for no answer and open no window for one."""
+
+
 class Direction(StrEnum):
     """Which way a message went, seen from the business."""
 
@@ -37,6 +43,25 @@ class AliasKind(StrEnum):
     BSUID = "bsuid"
     PARENT_BSUID = "parent_bsuid"
     WA_ID = "wa_id"
+
+
+class NameKind(StrEnum):
+    """What somebody is called: by himself, by his handle, by the business's contact book."""
+
+    NAME = "name"
+    USERNAME = "username"
+    BOOK = "book"
+
+
+class CandidateReason(StrEnum):
+    """Why two participants may be one person, which only people decide."""
+
+    NUMBER = "number"
+    """A webhook named one of them with the phone number of the other."""
+    PARENT_BSUID = "parent_bsuid"
+    """A webhook named one of them with the parent BSUID of the other."""
+    CHANGE = "change"
+    """Meta said that one changed to an identifier which the other already had."""
 
 
 class DeliveryStatus(StrEnum):

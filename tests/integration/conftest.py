@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests import factories
@@ -27,3 +28,10 @@ def auditor(archive: factories.Archive) -> Iterator[Pool]:
     """A pool of the login that can only write audit rows."""
     with factories.audit_pool(archive.url) as pool:
         yield pool
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[psycopg.Connection]:
+    """The owner's connection to an empty archive."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection

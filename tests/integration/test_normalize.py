@@ -1,6 +1,5 @@
 """Understanding: what was queued becomes people, conversations, messages and states; nothing bad stops it."""
 
-import hashlib
 import itertools
 import random
 import signal
@@ -8,42 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
+from tests.understanding import queue, rows, understand
 from tests.webhooks import OFFICE, SHOP, change, contact, event, message_event, status, text
 from wamcp.db.content import checksum
 from wamcp.ingest.normalize import run, work_off
 from wamcp.ingest.reprocess import reprocess, verify
-
-
-@pytest.fixture
-def db(database_url: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
-def queue(db: psycopg.Connection, *bodies: bytes) -> None:
-    for body in bodies:
-        db.execute(
-            "WITH kept AS (INSERT INTO webhook_events (sha256, body) VALUES (%s, %s)"
-            " ON CONFLICT DO NOTHING RETURNING id)"
-            " INSERT INTO webhook_queue (event_id, size) SELECT id, %s FROM kept",
-            [hashlib.sha256(body).digest(), body, len(body)],
-        )
-
-
-def understand(db: psycopg.Connection, *bodies: bytes) -> None:
-    queue(db, *bodies)
-    while work_off(db):
-        pass
-
-
-def rows(db: psycopg.Connection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return db.execute(query, parameters).fetchall()
 
 
 def test_a_text_becomes_a_person_a_conversation_and_a_message(db: psycopg.Connection) -> None:

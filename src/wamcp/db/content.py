@@ -10,11 +10,14 @@ DERIVED = (
     "participants",
     "participant_aliases",
     "participant_names",
+    "merge_candidates",
     "conversations",
     "messages",
     "daily_counts",
     "statuses",
     "message_state",
+    "account_events",
+    "unknowns",
     "parked",
 )
 """The tables that reprocessing rebuilds."""
@@ -42,10 +45,14 @@ _LINES = {
     "participant_names": """
         SELECT concat_ws('|', k.key, kind, value, extract(epoch FROM first_seen_at), last_seen_day)
         FROM {s}.participant_names n JOIN people k ON k.id = n.participant_id""",
+    "merge_candidates": """
+        SELECT DISTINCT concat_ws('|', least(o.key, t.key), greatest(o.key, t.key))
+        FROM {s}.merge_candidates c JOIN people o ON o.id = c.one_id JOIN people t ON t.id = c.other_id""",
     "conversations": """
         SELECT concat_ws('|', t.key, message_count, extract(epoch FROM last_message_at),
           'in', extract(epoch FROM last_inbound_at), 'out', extract(epoch FROM last_outbound_at))
-        FROM {s}.conversations c JOIN threads t ON t.id = c.id""",
+        FROM {s}.conversations c JOIN threads t ON t.id = c.id
+        WHERE EXISTS (SELECT FROM {s}.messages m WHERE m.conversation_id = c.id)""",
     "messages": """
         SELECT concat_ws('|', n.phone_number_id, m.wamid, t.key, 'from', k.key, m.direction, m.source, m.type,
           extract(epoch FROM m.sent_at), m.day, m.standing, 'to', m.reply_to, 'about', m.refers_to, 'as', m.party_wa_id,
@@ -57,11 +64,18 @@ _LINES = {
         FROM {s}.daily_counts d JOIN {s}.numbers n ON n.id = d.number_id""",
     "statuses": """
         SELECT concat_ws('|', n.phone_number_id, x.wamid, x.status, x.participant, extract(epoch FROM x.at),
-          'to', k.key, x.errors, 'price', x.pricing)
+          'to', k.key, x.errors, 'price', x.pricing, x.kind, 'with', x.callback_data, x.extra)
         FROM {s}.statuses x JOIN {s}.numbers n ON n.id = x.number_id LEFT JOIN people k ON k.id = x.recipient_id""",
     "message_state": """
         SELECT concat_ws('|', n.phone_number_id, x.wamid, x.rank, x.status, extract(epoch FROM x.at))
         FROM {s}.message_state x JOIN {s}.numbers n ON n.id = x.number_id""",
+    "account_events": """
+        SELECT concat_ws('|', a.field, a.event, extract(epoch FROM a.at), a.waba_id, 'on', n.phone_number_id,
+          a.display_phone_number, 'group', a.group_id, 'who', k.key, 'about', a.subject_kind, a.subject, a.severity,
+          a.text, a.details)
+        FROM {s}.account_events a LEFT JOIN {s}.numbers n ON n.id = a.number_id
+        LEFT JOIN people k ON k.id = a.participant_id""",
+    "unknowns": "SELECT concat_ws('|', kind, path, count) FROM {s}.unknowns",
     "parked": """
         SELECT concat_ws('|', encode(e.sha256, 'hex'), p.item, p.kind, p.reason)
         FROM {s}.parked p JOIN public.webhook_events e ON e.id = p.event_id

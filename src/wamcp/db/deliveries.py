@@ -10,7 +10,10 @@ from wamcp.vocabulary import STATUS_RANK
 
 
 class StatusRow(NamedTuple):
-    """A status as it is kept; ``at`` is unix seconds, ``errors`` and ``pricing`` JSON text."""
+    """A status as it is kept; ``at`` is unix seconds, ``errors``, ``pricing`` and ``extra`` JSON text.
+
+    ``kind`` is empty for how far a message came.
+    """
 
     number_id: int
     wamid: str
@@ -21,6 +24,9 @@ class StatusRow(NamedTuple):
     event_id: int
     errors: str | None
     pricing: str | None
+    kind: str
+    callback_data: str | None
+    extra: str | None
 
 
 def keep_statuses(connection: psycopg.Connection, rows: Sequence[StatusRow]) -> None:
@@ -28,27 +34,36 @@ def keep_statuses(connection: psycopg.Connection, rows: Sequence[StatusRow]) -> 
     chosen = {row[:5]: row for row in reversed(rows)}
     if not chosen:
         return
-    connection.execute(_INSERT_STATUSES, columns([chosen[key] for key in sorted(chosen)], 9))
+    connection.execute(_INSERT_STATUSES, columns([chosen[key] for key in sorted(chosen)], len(StatusRow._fields)))
     best: dict[tuple[int, str], tuple[int, int, str]] = {}
     for row in chosen.values():
+        if row.kind:
+            continue
         key = (row.number_id, row.wamid)
         candidate = (-STATUS_RANK.get(row.status, 0), row.at, row.status)
         if key not in best or candidate < best[key]:
             best[key] = candidate
+    if not best:
+        return
     states = [(*key, -best[key][0], best[key][2], best[key][1]) for key in sorted(best)]
     connection.execute(_MOVE_STATES, columns(states, 5))
 
 
 _INSERT_STATUSES = """
-INSERT INTO statuses AS s (number_id, wamid, status, participant, at, recipient_id, event_id, errors, pricing)
+INSERT INTO statuses AS s (number_id, wamid, status, participant, at, recipient_id, event_id, errors, pricing,
+  kind, callback_data, extra)
 SELECT u.number_id, u.wamid, u.status, u.participant, to_timestamp(u.at), u.recipient_id, u.event_id,
-  u.errors::json, u.pricing::json
+  u.errors::json, u.pricing::json, u.kind, u.callback_data, u.extra::json
 FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
-  %s::text[]) AS u (number_id, wamid, status, participant, at, recipient_id, event_id, errors, pricing)
+  %s::text[], %s::text[], %s::text[], %s::text[])
+  AS u (number_id, wamid, status, participant, at, recipient_id, event_id, errors, pricing, kind, callback_data, extra)
 ON CONFLICT (number_id, wamid, status, participant, at) DO UPDATE SET
-  recipient_id = excluded.recipient_id, errors = excluded.errors, pricing = excluded.pricing
-WHERE s.event_id = excluded.event_id AND (s.recipient_id, s.errors::text, s.pricing::text)
-  IS DISTINCT FROM (excluded.recipient_id, excluded.errors::text, excluded.pricing::text)
+  recipient_id = excluded.recipient_id, errors = excluded.errors, pricing = excluded.pricing, kind = excluded.kind,
+  callback_data = excluded.callback_data, extra = excluded.extra
+WHERE s.event_id = excluded.event_id
+  AND (s.recipient_id, s.errors::text, s.pricing::text, s.kind, s.callback_data, s.extra::text) IS DISTINCT FROM
+      (excluded.recipient_id, excluded.errors::text, excluded.pricing::text, excluded.kind, excluded.callback_data,
+       excluded.extra::text)
 """
 
 # Of equal ranks the earlier status is the one that moved the message there.

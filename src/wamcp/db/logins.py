@@ -38,7 +38,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "message_state": ("number_id", "wamid", "rank", "status", "at"),
     "merge_candidates": ("one_id", "other_id", "reason", "first_seen_at"),
     "merges": (
-        "id", "from_id", "into_id", "scope", "from_kind", "from_value", "into_kind", "into_value",
+        "id", "from_id", "into_id", "from_scope", "from_kind", "from_value", "into_scope", "into_kind", "into_value",
         "made_at", "made_by", "undone_at", "undone_by",
     ),
     "account_events": (

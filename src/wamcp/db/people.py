@@ -1,33 +1,38 @@
 """Keeping people: which participant a webhook means, under which aliases and names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import psycopg
 
 from wamcp.db.columns import array, columns
-from wamcp.vocabulary import AliasKind
+from wamcp.db.merges import merges_in_force
+from wamcp.db.names import NameKey, keep_names
+from wamcp.vocabulary import AliasKind, CandidateReason, NameKind
 from wamcp.whatsapp.payload.facts import Person
+from wamcp.whatsapp.spellings import spellings
 
 AliasKey = tuple[str, str, str]
-NameKey = tuple[int, str, str]
-SECONDS_PER_DAY = 86_400
+"""(scope, kind, value)"""
 
 
 class Mention(NamedTuple):
-    """Somebody was named: within ``scope``, at ``at`` (unix seconds)."""
+    """Somebody was named: within ``scope``, at ``at`` (unix seconds), in the contact book as ``book_name``."""
 
     scope: str
     person: Person
     at: int
+    book_name: str | None = None
 
 
-class _Seen(NamedTuple):
-    """When a name was seen: first at (unix seconds), last on (UTC day number)."""
+class Change(NamedTuple):
+    """Meta said that ``old`` is called ``new`` from ``at`` (unix seconds) on."""
 
-    first_at: int
-    last_day: int
+    scope: str
+    old: Person
+    new: Person
+    at: int
 
 
 @dataclass(slots=True)
@@ -37,41 +42,64 @@ class _Ledger:
     owners: dict[AliasKey, int]
     identified: set[int]
     """Those of them of whom it matters that they have a BSUID already."""
-    new_aliases: dict[AliasKey, int] = field(default_factory=dict)
+    new_aliases: dict[AliasKey, tuple[int, int]] = field(default_factory=dict)
+    """The owner of each, and since when."""
+    candidates: dict[tuple[int, int, str], int] = field(default_factory=dict)
     newcomers: int = 0
 
 
-def keep_people(connection: psycopg.Connection, mentions: Sequence[Mention]) -> dict[tuple[str, Person], int]:
+def keep_people(connection: psycopg.Connection, told: Sequence[Mention | Change]) -> dict[tuple[str, Person], int]:
     """The participant of every (scope, person) that has an identifier; unknown ones are created.
 
-    A person is found by BSUID, then by wa_id, and by parent BSUID only when neither is told. Identifiers that were not
-    known yet are attached; one that belongs to another participant stays there. A new BSUID with the wa_id of somebody
-    who has another BSUID is somebody new, to whom the phone number went: two people are never merged silently.
+    A person is found by BSUID, then by wa_id in any of its spellings, and by parent BSUID only when neither is told.
+    Identifiers that were not known yet are attached; one that belongs to another participant stays there, and the two
+    are noted as candidates for a merge. A new BSUID with the wa_id of somebody who has another BSUID is somebody new,
+    to whom the phone number went: two people are never merged silently. Where people merged two, the one who stands
+    for both is returned; their identifiers and names stay apart, so that the merge can be undone.
     """
-    aliases = {(m.scope, kind, value) for m in mentions for kind, value in _identifiers(m.person)}
-    if not aliases:
+    people = [(each.scope, each.person if isinstance(each, Mention) else each.old) for each in told]
+    wanted = set(_asked(people))
+    wanted.update(_asked((each.scope, each.new) for each in told if isinstance(each, Change)))
+    if not wanted:
         return {}
-    owners = _owners(connection, aliases)
-    ledger = _Ledger(owners, _identified(connection, mentions, owners))
+    owners = _owners(connection, wanted)
+    ledger = _Ledger(owners, _identified(connection, people, owners))
     found: dict[tuple[str, Person], int] = {}
-    for mention in mentions:
-        key = (mention.scope, mention.person)
-        if key not in found and (participant := _resolve(ledger, mention)) is not None:
-            found[key] = participant
+    for each in told:
+        if isinstance(each, Change):
+            _change(ledger, each)
+        elif (key := (each.scope, each.person)) not in found:
+            participant = _resolve(ledger, each.scope, each.person, each.at)
+            if participant is not None:
+                found[key] = participant
     ids = _insert_newcomers(connection, ledger.newcomers)
     found = {key: _real(participant, ids) for key, participant in found.items()}
-    _insert_aliases(connection, {key: _real(owner, ids) for key, owner in ledger.new_aliases.items()})
-    _keep_names(connection, mentions, found)
-    return found
+    _insert_aliases(connection, ledger, ids)
+    _insert_candidates(connection, ledger, ids)
+    merges = merges_in_force(connection)
+    keep_names(connection, _names(told, found), merges)
+    return {key: merges.root(participant) for key, participant in found.items()} if merges.into else found
 
 
-def _identifiers(person: Person) -> Iterable[tuple[str, str]]:
-    if person.bsuid:
-        yield AliasKind.BSUID.value, person.bsuid
-    if person.wa_id:
-        yield AliasKind.WA_ID.value, person.wa_id
-    if person.parent_bsuid:
-        yield AliasKind.PARENT_BSUID.value, person.parent_bsuid
+def _identifiers(scope: str, person: Person) -> list[AliasKey]:
+    """The identifiers of ``person``, the strongest first."""
+    given = (
+        (AliasKind.BSUID.value, person.bsuid),
+        (AliasKind.WA_ID.value, person.wa_id),
+        (AliasKind.PARENT_BSUID.value, person.parent_bsuid),
+    )
+    return [(scope, kind, value) for kind, value in given if value]
+
+
+def _spelled(key: AliasKey) -> list[AliasKey]:
+    scope, kind, value = key
+    return [(scope, kind, each) for each in spellings(value)] if kind == AliasKind.WA_ID else [key]
+
+
+def _asked(people: Iterable[tuple[str, Person]]) -> Iterator[AliasKey]:
+    for scope, person in people:
+        for key in _identifiers(scope, person):
+            yield from _spelled(key)
 
 
 def _owners(connection: psycopg.Connection, aliases: set[AliasKey]) -> dict[AliasKey, int]:
@@ -83,14 +111,16 @@ def _owners(connection: psycopg.Connection, aliases: set[AliasKey]) -> dict[Alia
     return {(scope, kind, value): owner for scope, kind, value, owner in rows}
 
 
-def _identified(connection: psycopg.Connection, mentions: Sequence[Mention], owners: dict[AliasKey, int]) -> set[int]:
+def _identified(
+    connection: psycopg.Connection, people: Sequence[tuple[str, Person]], owners: dict[AliasKey, int]
+) -> set[int]:
     """Who has a BSUID, among those whose wa_id comes with a BSUID that is not known: usually nobody has to be asked."""
     asked = {
-        owners[wa_id]
-        for mention in mentions
-        if (wa_id := (mention.scope, AliasKind.WA_ID.value, mention.person.wa_id or "")) in owners
-        and mention.person.bsuid
-        and (mention.scope, AliasKind.BSUID.value, mention.person.bsuid) not in owners
+        owners[key]
+        for scope, person in people
+        if person.bsuid and person.wa_id and (scope, AliasKind.BSUID.value, person.bsuid) not in owners
+        for key in _spelled((scope, AliasKind.WA_ID.value, person.wa_id))
+        if key in owners
     }
     if not asked:
         return set()
@@ -101,24 +131,53 @@ def _identified(connection: psycopg.Connection, mentions: Sequence[Mention], own
     return {row[0] for row in rows}
 
 
-def _resolve(ledger: _Ledger, mention: Mention) -> int | None:
-    keys = [(mention.scope, kind, value) for kind, value in _identifiers(mention.person)]
+def _resolve(ledger: _Ledger, scope: str, person: Person, at: int) -> int | None:
+    keys = _identifiers(scope, person)
     if not keys:
         return None
     direct = [key for key in keys if key[1] != AliasKind.PARENT_BSUID] or keys
-    known = next((key for key in direct if key in ledger.owners), None)
+    known = next((key for each in direct for key in _spelled(each) if key in ledger.owners), None)
     owner = ledger.owners[known] if known is not None else None
     has_bsuid = keys[0][1] == AliasKind.BSUID
     if owner is None or (has_bsuid and known != keys[0] and owner in ledger.identified):
         ledger.newcomers += 1
         owner = -ledger.newcomers
     for key in keys:
-        if key not in ledger.owners:
-            ledger.owners[key] = owner
-            ledger.new_aliases[key] = owner
+        _attach(ledger, key, owner, at)
+        for spelled in _spelled(key):
+            _suspect(ledger, spelled, owner, at, None)
     if has_bsuid:
         ledger.identified.add(owner)
     return owner
+
+
+def _change(ledger: _Ledger, change: Change) -> None:
+    owner = _resolve(ledger, change.scope, change.old, change.at)
+    if owner is None:
+        _resolve(ledger, change.scope, change.new, change.at)
+        return
+    for key in _identifiers(change.scope, change.new):
+        _attach(ledger, key, owner, change.at)
+        for spelled in _spelled(key):
+            _suspect(ledger, spelled, owner, change.at, CandidateReason.CHANGE)
+    if change.new.bsuid:
+        ledger.identified.add(owner)
+
+
+def _attach(ledger: _Ledger, key: AliasKey, owner: int, at: int) -> None:
+    if key not in ledger.owners:
+        ledger.owners[key] = owner
+        ledger.new_aliases[key] = (owner, at)
+
+
+def _suspect(ledger: _Ledger, key: AliasKey, owner: int, at: int, reason: CandidateReason | None) -> None:
+    """Notes that whom ``key`` belongs to and ``owner`` may be one person, unless they are."""
+    other = ledger.owners.get(key, owner)
+    if other != owner:
+        if reason is None:
+            reason = CandidateReason.NUMBER if key[1] == AliasKind.WA_ID else CandidateReason.PARENT_BSUID
+        pair = (owner, other, reason.value)
+        ledger.candidates[pair] = min(at, ledger.candidates.get(pair, at))
 
 
 def _insert_newcomers(connection: psycopg.Connection, count: int) -> list[int]:
@@ -136,71 +195,46 @@ def _real(participant: int, ids: list[int]) -> int:
     return participant if participant > 0 else ids[-participant - 1]
 
 
-def _insert_aliases(connection: psycopg.Connection, aliases: dict[AliasKey, int]) -> None:
-    if aliases:
-        rows = [(*key, owner) for key, owner in sorted(aliases.items())]
+def _insert_aliases(connection: psycopg.Connection, ledger: _Ledger, ids: list[int]) -> None:
+    if ledger.new_aliases:
+        rows = [(*key, _real(owner, ids), at) for key, (owner, at) in sorted(ledger.new_aliases.items())]
         connection.execute(
-            "INSERT INTO participant_aliases (scope, kind, value, participant_id)"
-            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[])",
-            columns(rows, 4),
+            "INSERT INTO participant_aliases (scope, kind, value, participant_id, first_seen_at)"
+            " SELECT u.scope, u.kind, u.value, u.owner, to_timestamp(u.at)"
+            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])"
+            " AS u (scope, kind, value, owner, at)",
+            columns(rows, 5),
         )
 
 
-def _keep_names(
-    connection: psycopg.Connection, mentions: Sequence[Mention], found: dict[tuple[str, Person], int]
-) -> None:
-    """Notes under which names people were seen, and shows the one seen on the latest day; of several, the newest.
-
-    First moment and last day do not depend on the order in which events come, and change at most once a day.
-    """
-    seen: dict[NameKey, _Seen] = {}
-    for mention in mentions:
-        participant = found.get((mention.scope, mention.person))
-        if participant is not None:
-            for kind, value in (("name", mention.person.name), ("username", mention.person.username)):
-                if value:
-                    _see(seen, (participant, kind, value), _Seen(mention.at, mention.at // SECONDS_PER_DAY))
-    if not seen:
+def _insert_candidates(connection: psycopg.Connection, ledger: _Ledger, ids: list[int]) -> None:
+    if not ledger.candidates:
         return
-    known = _known_names(connection, sorted({key[0] for key in seen}))
-    news = {key: now for key, now in seen.items() if key not in known or _see(known, key, now)}
-    if news:
-        _write_names(connection, news)
-
-
-def _see(seen: dict[NameKey, _Seen], key: NameKey, now: _Seen) -> bool:
-    before = seen.get(key, now)
-    seen[key] = _Seen(min(before.first_at, now.first_at), max(before.last_day, now.last_day))
-    return seen[key] != before
-
-
-def _known_names(connection: psycopg.Connection, participants: list[int]) -> dict[NameKey, _Seen]:
-    rows = connection.execute(
-        "SELECT participant_id, kind, value, extract(epoch FROM first_seen_at)::bigint, last_seen_day"
-        " FROM participant_names WHERE participant_id = ANY(%s::bigint[])",
-        [array(participants)],
-    ).fetchall()
-    return {(row[0], row[1], row[2]): _Seen(row[3], row[4]) for row in rows}
-
-
-def _write_names(connection: psycopg.Connection, news: dict[NameKey, _Seen]) -> None:
+    since: dict[tuple[int, int, str], int] = {}
+    for (owner, other, reason), at in ledger.candidates.items():
+        one, two = sorted((_real(owner, ids), _real(other, ids)))
+        since[(one, two, reason)] = min(at, since.get((one, two, reason), at))
     connection.execute(
-        "INSERT INTO participant_names AS n (participant_id, kind, value, first_seen_at, last_seen_day)"
-        " SELECT u.id, u.kind, u.value, to_timestamp(u.at), u.day"
-        " FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::int[]) AS u (id, kind, value, at, day)"
-        " ON CONFLICT (participant_id, kind, value) DO UPDATE SET"
-        " first_seen_at = least(n.first_seen_at, excluded.first_seen_at),"
-        " last_seen_day = greatest(n.last_seen_day, excluded.last_seen_day)",
-        columns([(*key, *news[key]) for key in sorted(news)], 5),
+        "INSERT INTO merge_candidates AS c (one_id, other_id, reason, first_seen_at)"
+        " SELECT u.one, u.other, u.reason, to_timestamp(u.at)"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[]) AS u (one, other, reason, at)"
+        " ON CONFLICT (one_id, other_id, reason) DO UPDATE SET first_seen_at = excluded.first_seen_at"
+        " WHERE excluded.first_seen_at < c.first_seen_at",
+        columns([(*key, since[key]) for key in sorted(since)], 4),
     )
-    connection.execute(
-        "UPDATE participants p SET name = s.name, username = s.username FROM ("
-        "  SELECT participant_id AS id, max(value) FILTER (WHERE kind = 'name') AS name,"
-        "    max(value) FILTER (WHERE kind = 'username') AS username"
-        "  FROM (SELECT DISTINCT ON (participant_id, kind) participant_id, kind, value FROM participant_names"
-        "        WHERE participant_id = ANY(%s::bigint[])"
-        "        ORDER BY participant_id, kind, last_seen_day DESC, first_seen_at DESC, value DESC) AS shown"
-        "  GROUP BY participant_id) AS s"
-        " WHERE p.id = s.id AND (p.name, p.username) IS DISTINCT FROM (s.name, s.username)",
-        [array(sorted({key[0] for key in news}))],
-    )
+
+
+def _names(told: Sequence[Mention | Change], found: dict[tuple[str, Person], int]) -> Iterator[tuple[NameKey, int]]:
+    for each in told:
+        if not isinstance(each, Mention):
+            continue
+        person, named = each.person, each.person.name or each.person.username or each.book_name
+        participant = found.get((each.scope, person)) if named else None
+        if participant is None:
+            continue
+        if person.name:
+            yield (participant, NameKind.NAME.value, person.name), each.at
+        if person.username:
+            yield (participant, NameKind.USERNAME.value, person.username), each.at
+        if each.book_name:
+            yield (participant, NameKind.BOOK.value, each.book_name), each.at

@@ -139,9 +139,10 @@ merges = Table(
     _id(),
     Column("from_id", BigInteger, nullable=False),
     Column("into_id", BigInteger, nullable=False),
-    Column("scope", Text, nullable=False),
+    Column("from_scope", Text, nullable=False),
     Column("from_kind", Text, nullable=False),
     Column("from_value", Text, nullable=False),
+    Column("into_scope", Text, nullable=False),
     Column("into_kind", Text, nullable=False),
     Column("into_value", Text, nullable=False),
     Column("made_at", _moment, nullable=False, server_default=_now),
@@ -282,6 +283,7 @@ account_events = Table(
     Column("details", JSON, nullable=False),
 )
 _of = account_events.c
+Index("account_events_event", _of.event_id)
 Index("account_events_at", _of.at.desc(), _of.id.desc())
 Index("account_events_field", _of.field, _of.at.desc(), _of.id.desc())
 Index("account_events_group", _of.group_id, _of.at, postgresql_where=_of.group_id.isnot(None))

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from wamcp.db.columns import array, columns
-from wamcp.vocabulary import Direction
+from wamcp.db.reactions import tell_waiting
+from wamcp.vocabulary import NOT_SAID, NOT_SHOWN, Direction
 
 SECONDS_PER_DAY = 86_400
 
@@ -52,11 +53,13 @@ class Written(NamedTuple):
 
 
 class _Counted(NamedTuple):
-    """Where a message is counted; ``inbound`` is 1 or 0."""
+    """Where and how a message is counted; ``inbound``, ``shown`` and ``said`` are 1 or 0."""
 
     conversation_id: int
     sent_at: int
     inbound: int
+    shown: int
+    said: int
 
 
 def keep_conversations(connection: psycopg.Connection, threads: set[Thread]) -> dict[Thread, int]:
@@ -94,7 +97,10 @@ def keep_messages(connection: psycopg.Connection, rows: Sequence[MessageRow]) ->
 
 
 def count_messages(connection: psycopg.Connection, said: Written | None) -> None:
-    """Counts the new messages in their conversations and on their days, and moves what a replaced ghost counted."""
+    """Counts the new messages in their conversations and on their days, and moves what a replaced ghost counted.
+
+    Reactions that waited for one of them then say what they were to.
+    """
     if said is None:
         return
     chosen, written = said.rows, said.answer.fetchall()
@@ -102,6 +108,7 @@ def count_messages(connection: psycopg.Connection, said: Written | None) -> None
     _count(connection, new)
     replaced = [(_Counted(*old), chosen[(number_id, wamid)]) for number_id, wamid, old in written if old is not None]
     _count_moved(connection, [(old, row) for old, row in replaced if old != _counted(row)])
+    tell_waiting(connection, [(number_id, wamid) for number_id, wamid, _ in written])
 
 
 def sort_in_words(connection: psycopg.Connection) -> None:
@@ -113,8 +120,9 @@ def sort_in_words(connection: psycopg.Connection) -> None:
     connection.execute("SELECT gin_clean_pending_list('messages_words')")
 
 
+_NOT_SHOWN, _NOT_SAID = f"'{array(NOT_SHOWN)}'", f"'{array(NOT_SAID)}'"
 _MESSAGE_COLUMNS = len(MessageRow._fields)
-_INSERT_MESSAGES = """
+_INSERT_MESSAGES = f"""
 INSERT INTO messages AS m (number_id, wamid, conversation_id, sender_id, event_id, direction, source, type,
   sent_at, day, standing, reply_to, refers_to, party_wa_id, party_bsuid, text, search_text, content)
 SELECT u.number_id, u.wamid, u.conversation_id, u.sender_id, u.event_id, u.direction, u.source, u.type,
@@ -138,24 +146,28 @@ WHERE (m.event_id = excluded.event_id OR m.standing < excluded.standing)
        excluded.type, excluded.sent_at, excluded.standing, excluded.reply_to, excluded.refers_to, excluded.party_wa_id,
        excluded.party_bsuid, excluded.text, excluded.search_text, excluded.content::text)
 RETURNING m.number_id, m.wamid, CASE WHEN m.xmax = 0 THEN NULL ELSE (
-  SELECT ARRAY[o.conversation_id, extract(epoch FROM o.sent_at)::bigint, (o.direction = 'inbound')::int]
+  SELECT ARRAY[o.conversation_id, extract(epoch FROM o.sent_at)::bigint, (o.direction = 'inbound')::int,
+    (o.type <> ALL({_NOT_SHOWN}))::int, (o.type <> ALL({_NOT_SAID}))::int]
   FROM messages o WHERE o.id = m.id) END
 """
 """Says of a row that was there how it was counted: a query sees the table as it was before its statement."""
 
-_RECOUNT_THREADS = """
+_RECOUNT_WHERE = f"""
 UPDATE conversations c SET message_count = t.n, last_message_at = t.newest,
   last_inbound_at = t.inbound, last_outbound_at = t.outbound
 FROM (SELECT k.id, count(m.id)::int AS n, max(m.sent_at) AS newest,
-        max(m.sent_at) FILTER (WHERE m.direction = 'inbound') AS inbound,
-        max(m.sent_at) FILTER (WHERE m.direction = 'outbound') AS outbound
-      FROM conversations k LEFT JOIN messages m ON m.conversation_id = k.id WHERE {} GROUP BY k.id) t
+        max(m.sent_at) FILTER (WHERE m.direction = 'inbound' AND m.type <> ALL({_NOT_SAID})) AS inbound,
+        max(m.sent_at) FILTER (WHERE m.direction = 'outbound' AND m.type <> ALL({_NOT_SAID})) AS outbound
+      FROM conversations k LEFT JOIN messages m ON m.conversation_id = k.id AND m.type <> ALL({_NOT_SHOWN})
+      WHERE %s GROUP BY k.id) t
 WHERE c.id = t.id AND (c.message_count, c.last_message_at, c.last_inbound_at, c.last_outbound_at)
   IS DISTINCT FROM (t.n, t.newest, t.inbound, t.outbound)
 """
+RECOUNT_THREADS = _RECOUNT_WHERE % "k.id = ANY(%s::bigint[])"
+"""Counts the conversations with the given ids again from their messages."""
 
 RECOUNT = (
-    _RECOUNT_THREADS.format("true"),
+    _RECOUNT_WHERE % "true",
     "DELETE FROM daily_counts",
     """
     INSERT INTO daily_counts (number_id, day, inbound, outbound)
@@ -186,12 +198,15 @@ def _count(connection: psycopg.Connection, rows: list[MessageRow]) -> None:
     days: dict[tuple[int, int], list[int]] = {}
     for row in rows:
         inbound = row.direction == Direction.INBOUND
-        thread = threads.setdefault(row.conversation_id, [0, 0, 0])
-        thread[0] += 1
-        thread[1 if inbound else 2] = max(thread[1 if inbound else 2], row.sent_at)
+        if row.type not in NOT_SHOWN:
+            thread = threads.setdefault(row.conversation_id, [0, 0, 0, 0])
+            thread[0] += 1
+            thread[1] = max(thread[1], row.sent_at)
+            if row.type not in NOT_SAID:
+                thread[2 if inbound else 3] = max(thread[2 if inbound else 3], row.sent_at)
         day = days.setdefault((row.number_id, row.sent_at // SECONDS_PER_DAY), [0, 0])
         day[0 if inbound else 1] += 1
-    connection.execute(_COUNT_THREADS, columns([(key, *threads[key]) for key in sorted(threads)], 4))
+    connection.execute(_COUNT_THREADS, columns([(key, *threads[key]) for key in sorted(threads)], 5))
     connection.execute(_COUNT_DAYS, columns([(*key, *days[key]) for key in sorted(days)], 4))
 
 
@@ -200,7 +215,7 @@ def _count_moved(connection: psycopg.Connection, moved: list[tuple[_Counted, Mes
     if not moved:
         return
     threads = {thread for old, row in moved for thread in (old.conversation_id, row.conversation_id)}
-    connection.execute(_RECOUNT_THREADS.format("k.id = ANY(%s::bigint[])"), [array(sorted(threads))])
+    connection.execute(RECOUNT_THREADS, [array(sorted(threads))])
     days: dict[tuple[int, int], list[int]] = {}
     for old, row in moved:
         for counted, change in ((old, -1), (_counted(row), 1)):
@@ -211,15 +226,16 @@ def _count_moved(connection: psycopg.Connection, moved: list[tuple[_Counted, Mes
 
 
 def _counted(row: MessageRow) -> _Counted:
-    return _Counted(row.conversation_id, row.sent_at, int(row.direction == Direction.INBOUND))
+    shown, said = int(row.type not in NOT_SHOWN), int(row.type not in NOT_SAID)
+    return _Counted(row.conversation_id, row.sent_at, int(row.direction == Direction.INBOUND), shown, said)
 
 
 _COUNT_THREADS = """
 UPDATE conversations c SET message_count = c.message_count + u.n,
-  last_message_at = greatest(c.last_message_at, to_timestamp(nullif(greatest(u.inbound, u.outbound), 0))),
+  last_message_at = greatest(c.last_message_at, to_timestamp(u.newest)),
   last_inbound_at = greatest(c.last_inbound_at, to_timestamp(nullif(u.inbound, 0))),
   last_outbound_at = greatest(c.last_outbound_at, to_timestamp(nullif(u.outbound, 0)))
-FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[]) AS u (id, n, inbound, outbound)
+FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[]) AS u (id, n, newest, inbound, outbound)
 WHERE c.id = u.id
 """
 

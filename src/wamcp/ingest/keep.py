@@ -1,21 +1,22 @@
 """From facts to rows: what a batch of events says is written in a handful of set-based statements."""
 
 from collections.abc import Iterator, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 import psycopg
 
+from wamcp.db.account import AccountRow, digest, forget_account_events, keep_account_events
 from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
 from wamcp.db.numbers import Number, keep_numbers
-from wamcp.db.people import Mention, keep_people
+from wamcp.db.people import Change, Mention, keep_people
+from wamcp.db.reactions import REACTION, line_about, targets
+from wamcp.db.searchable import search_text
 from wamcp.db.threads import MessageRow, Thread, Written, count_messages, keep_conversations, keep_messages
+from wamcp.db.unknowns import count_unknowns
 from wamcp.vocabulary import Direction, ParkedKind
-from wamcp.whatsapp.payload.facts import Facts, MessageFact, ParkedFact, Person
-from wamcp.words import fold
-
-INDEXED_CHARACTERS = 100_000
-INDEXED_BYTES = 300_000
+from wamcp.whatsapp.payload.facts import AccountFact, Facts, MessageFact, ParkedFact, Person
 
 Participants = dict[tuple[str, Person], int]
 
@@ -28,27 +29,56 @@ class Event(NamedTuple):
     facts: Facts
 
 
-def keep(connection: psycopg.Connection, events: Sequence[Event]) -> None:
-    """Writes all that ``events`` say. Safe to repeat: every row has its own natural key."""
+class Again(IntEnum):
+    """Whether events are kept for the first time; read again, they are not counted again among the unknown."""
+
+    NO = 0
+    RECOUNTED = 1
+    YES = 2
+
+
+def keep(connection: psycopg.Connection, events: Sequence[Event], again: Again = Again.NO) -> None:
+    """Writes all that ``events`` say. Safe to repeat: every row has its own natural key.
+
+    Events that are kept ``again`` take back what they said before and do not say now; with ``Again.RECOUNTED`` what
+    they have that is unknown is counted, since the counts were emptied before.
+    """
     numbers = keep_numbers(connection, (fact for event in events for fact in event.facts.numbers))
-    participants = keep_people(connection, list(_mentions(events, numbers)))
+    participants = keep_people(connection, list(_told(events, numbers)))
     written, nameless = _keep_messages(connection, events, numbers, participants)
     keep_statuses(connection, list(_status_rows(events, numbers, participants)))
+    account = list(_account_rows(events, numbers, participants))
+    if again:
+        forget_account_events(connection, [event.id for event in events], account)
+    keep_account_events(connection, account)
     _keep_parked(connection, events, nameless)
+    if again != Again.YES:
+        count_unknowns(connection, _unknowns(events), quietly=bool(again))
     count_messages(connection, written)
 
 
-def _mentions(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Mention]:
+def _told(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Mention | Change]:
     for event in events:
+        for change in event.facts.identities:
+            yield Change(numbers[change.phone_number_id].scope, change.old, change.new, change.at)
         for named in event.facts.people:
             at = event.received_at if named.at is None else named.at
-            yield Mention(numbers[named.phone_number_id].scope, named.person, at)
+            yield Mention(numbers[named.phone_number_id].scope, named.person, at, named.book_name)
         for message in event.facts.messages:
             if message.person is not None:
                 yield Mention(numbers[message.phone_number_id].scope, message.person, message.sent_at)
         for status in event.facts.statuses:
             if status.recipient is not None:
                 yield Mention(numbers[status.phone_number_id].scope, status.recipient, status.at)
+        for fact in event.facts.account:
+            if fact.person is not None:
+                at = event.received_at if fact.at is None else fact.at
+                yield Mention(_scope(fact, numbers), fact.person, at)
+
+
+def _scope(fact: AccountFact, numbers: dict[str, Number]) -> str:
+    number = numbers.get(fact.phone_number_id or "")
+    return number.scope if number is not None else fact.waba_id or ""
 
 
 def _keep_messages(
@@ -73,7 +103,22 @@ def _keep_messages(
         _message_row(event_id, fact, thread, (conversations[thread], sender))
         for event_id, fact, thread, sender in placed
     ]
-    return keep_messages(connection, rows), nameless
+    return keep_messages(connection, _with_targets(connection, rows)), nameless
+
+
+def _with_targets(connection: psycopg.Connection, rows: list[MessageRow]) -> list[MessageRow]:
+    """The rows, in which reactions say what they were to as far as that is known already."""
+    about = targets(
+        connection, ((row.number_id, row.refers_to) for row in rows if row.type == REACTION and row.refers_to)
+    )
+    if not about:
+        return rows
+    told = []
+    for row in rows:
+        target = about.get((row.number_id, row.refers_to or "")) if row.type == REACTION else None
+        line = line_about(row.text, target) if target is not None else row.text
+        told.append(row if line == row.text else row._replace(text=line, search_text=search_text(line)))
+    return told
 
 
 def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[int, int | None]) -> MessageRow:
@@ -93,18 +138,9 @@ def _message_row(event_id: int, fact: MessageFact, thread: Thread, place: tuple[
         party_wa_id=fact.person.wa_id if fact.person is not None else None,
         party_bsuid=fact.person.bsuid if fact.person is not None else None,
         text=fact.text,
-        search_text=_search_text(fact.text),
+        search_text=search_text(fact.text),
         content=_json_text(fact.content),
     )
-
-
-def _search_text(text: str) -> str | None:
-    # A tsvector has at most 1 MB, of which a pair of rare Han characters takes 12 bytes. What stands beyond the limits
-    # is kept and shown, but not found by its words.
-    if len(text) * 4 <= INDEXED_BYTES:
-        return fold(text)
-    start = text[:INDEXED_CHARACTERS].encode()[:INDEXED_BYTES].decode(errors="ignore")
-    return fold(text) if start == text else fold(start) or start
 
 
 def _status_rows(
@@ -123,7 +159,42 @@ def _status_rows(
                 event_id=event.id,
                 errors=_json_text(fact.errors),
                 pricing=_json_text(fact.pricing),
+                kind=fact.kind,
+                callback_data=fact.callback_data,
+                extra=_json_text(fact.extra),
             )
+
+
+def _account_rows(
+    events: Sequence[Event], numbers: dict[str, Number], participants: Participants
+) -> Iterator[AccountRow]:
+    for event in events:
+        for fact in event.facts.account:
+            number = numbers.get(fact.phone_number_id or "")
+            person = participants.get((_scope(fact, numbers), fact.person)) if fact.person is not None else None
+            yield AccountRow(
+                digest=digest(fact.field, fact.waba_id, fact.phone_number_id, fact.at, details=fact.details),
+                event_id=event.id,
+                field=fact.field,
+                event=fact.event,
+                at=event.received_at if fact.at is None else fact.at,
+                waba_id=fact.waba_id,
+                number_id=number.id if number is not None else None,
+                display_phone_number=fact.display_phone_number,
+                group_id=fact.group_id,
+                participant_id=person,
+                subject_kind=fact.subject_kind,
+                subject=fact.subject,
+                severity=fact.severity,
+                text=fact.text,
+                details=fact.details.decode("utf-8", "replace"),
+            )
+
+
+def _unknowns(events: Sequence[Event]) -> Iterator[tuple[str, str, int, int]]:
+    for event in events:
+        for fact in event.facts.unknowns:
+            yield fact.kind, fact.path, event.id, event.received_at
 
 
 def _keep_parked(

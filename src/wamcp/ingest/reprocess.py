@@ -11,7 +11,8 @@ from psycopg import sql
 from wamcp.db.content import DERIVED, lines
 from wamcp.db.threads import RECOUNT
 from wamcp.errors import Rejected
-from wamcp.ingest.keep import Event, keep
+from wamcp.ingest.keep import Again, Event, keep
+from wamcp.ingest.merging import settle
 from wamcp.ingest.normalize import lock_writing, patient, writing_locked
 from wamcp.whatsapp.payload.envelope import read_event
 
@@ -47,10 +48,17 @@ def reprocess(url: str, *, since: datetime | None = None, progress: Progress | N
     """Replays the applied events (those received from ``since`` on) in their order, upserting by natural key.
 
     Runs beside a working normalizer: both take turns batch by batch. Rows whose events were purged stay as they are.
+    What is unknown is counted again, unless only a part is replayed.
     """
     with psycopg.connect(url, autocommit=True) as connection:
         patient(connection)
-        done = _replay(connection, since, progress)
+        with connection.transaction():
+            lock_writing(connection)
+            upto = _last_applied(connection)
+            if since is None:
+                connection.execute("DELETE FROM unknowns")
+        again = Again.RECOUNTED if since is None else Again.YES
+        done = _replay(connection, since, progress, upto=upto, again=again)
         with connection.transaction():
             lock_writing(connection)
             for statement in RECOUNT:
@@ -66,10 +74,13 @@ def verify(url: str, *, progress: Progress | None = None) -> tuple[Replayed, lis
     """
     with psycopg.connect(url, autocommit=True) as connection, _scratch_schema(connection):
         patient(connection)
-        done = _replay(connection, None, progress)
+        upto = _last_applied(connection)
+        done = _replay(connection, None, progress, upto=upto, again=Again.RECOUNTED)
         with ExitStack() as stack:
             stack.enter_context(writing_locked(connection))
-            last = _replay(connection, None, None, after=_last_seq(connection, done.events))
+            newest = _last_applied(connection)
+            last = _replay(connection, None, None, after=upto, upto=newest, again=Again.RECOUNTED)
+            settle(connection)
             done = Replayed(done.events + last.events, done.purged + last.purged)
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             with connection.transaction():
@@ -79,11 +90,21 @@ def verify(url: str, *, progress: Progress | None = None) -> tuple[Replayed, lis
 
 
 def _replay(
-    connection: psycopg.Connection, since: datetime | None, progress: Progress | None, *, after: int = 0
+    connection: psycopg.Connection,
+    since: datetime | None,
+    progress: Progress | None,
+    *,
+    upto: int,
+    again: Again,
+    after: int = 0,
 ) -> Replayed:
-    total, upto = connection.execute(
-        "SELECT count(*), coalesce(max(seq), 0) FROM applied WHERE seq > %s", [after]
-    ).fetchone() or (0, 0)
+    """Keeps again what was applied later than ``after`` and not later than ``upto``, two values of ``applied.seq``."""
+    row = connection.execute(
+        "SELECT count(*) FROM applied a LEFT JOIN webhook_events e ON e.id = a.event_id"
+        " WHERE a.seq > %s AND a.seq <= %s AND (%s::timestamptz IS NULL OR e.received_at >= %s)",
+        [after, upto, since, since],
+    ).fetchone()
+    total = row[0] if row else 0
     done = Replayed()
     while after < upto:
         rows = connection.execute(
@@ -101,7 +122,7 @@ def _replay(
         events = [Event(row[1], row[2], read_event(row[3])) for row in rows if row[3] is not None]
         with connection.transaction():
             lock_writing(connection)
-            keep(connection, events)
+            keep(connection, events, again)
         after = rows[-1][0]
         done.events += len(rows)
         done.purged += sum(row[3] is None for row in rows)
@@ -110,10 +131,8 @@ def _replay(
     return done
 
 
-def _last_seq(connection: psycopg.Connection, replayed: int) -> int:
-    row = connection.execute(
-        "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM applied ORDER BY seq LIMIT %s) AS first", [replayed]
-    ).fetchone()
+def _last_applied(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT coalesce(max(seq), 0) FROM applied").fetchone()
     return int(row[0]) if row else 0
 
 

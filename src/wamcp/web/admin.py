@@ -23,9 +23,10 @@ from wamcp.web.auth import HEADER
 
 _key = APIKeyHeader(name=HEADER, auto_error=False, description="ADMIN_API_KEY, or an admin token.")
 _problems: dict[int | str, dict[str, Any]] = {
-    status: {"model": answers.Problem} for status in (400, 401, 404, 422, 503)
+    status: {"model": answers.Problem} for status in (400, 401, 403, 404, 422, 503)
 }
-router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Security(_key)], responses=_problems)
+documented: dict[str, Any] = {"dependencies": [Security(_key)], "responses": _problems}
+router = APIRouter(prefix="/admin", tags=["admin"], **documented)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many rows, at most.")]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]

@@ -13,7 +13,7 @@ from wamcp.errors import Overloaded, WamcpError
 from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
-from wamcp.web import admin, health
+from wamcp.web import admin, health, operate
 from wamcp.web.auth import Gate, error_body
 
 
@@ -24,6 +24,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.state.reader = reader
     app.include_router(health.router)
     app.include_router(admin.router)
+    app.include_router(operate.router)
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
     app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
     health.expose_backlog(reader)
@@ -45,7 +46,7 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     told = {404: f"There is nothing at {request.url.path[:200]}; /openapi.json lists what there is."}
-    told[405] = f"{request.method} is not answered here; the admin API is read with GET."
+    told[405] = f"{request.method} is not answered here; /openapi.json lists what is."
     detail = told.get(error.status_code, str(error.detail))
     name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
     return JSONResponse({"error": name, "detail": detail}, error.status_code, error.headers)

@@ -32,7 +32,8 @@ GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
 """Open to this machine itself, else with a key."""
 
 _KEY_PARAMETERS = {"limit", "offset", "before_ts", "q", "conversation_id", "number", "direction", "type"}
-_KEY_PARAMETERS |= {"after", "before", "order"}
+_KEY_PARAMETERS |= {"after", "before", "order", "since", "until", "field", "event", "severity", "state"}
+_KEY_PARAMETERS |= {"group_id", "participant", "phone_number_id"}
 _ADVICE = f"Send a valid key in the header {HEADER}: the value of ADMIN_API_KEY, or a token from `wamcp token create`."
 _log = log.get(__name__)
 
@@ -152,7 +153,7 @@ def _entry(scope: Scope, grant: Grant, parts: list[Message], began: float) -> Au
     headers = dict(scope["headers"])
     return AuditEntry(
         actor=grant.actor,
-        action="read",
+        action="read" if scope["method"] in ("GET", "HEAD") else "operate",
         target=scope["path"][:200],
         token_id=grant.token_id,
         token_label=grant.label,
