@@ -1,7 +1,11 @@
 """send-webhook and simulate-traffic against a server that checks signatures as the door does."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +16,8 @@ import typer
 from typer.testing import CliRunner
 
 from wamcp.cli.traffic import send_webhook, simulate_traffic
+from wamcp.errors import Misconfigured
+from wamcp.simulator.post import Answer, Tally
 from wamcp.whatsapp.signature import is_valid
 
 SECRET = "test_app_secret"
@@ -140,3 +146,43 @@ def test_traffic_is_written_to_one_file_or_to_a_directory(app: typer.Typer, tmp_
     lines = (tmp_path / "all.jsonl").read_bytes().splitlines()
     assert [path.read_bytes() for path in sorted((tmp_path / "each").iterdir())] == lines
     assert len(lines) == 20
+
+
+def test_the_mix_and_the_faults_can_be_chosen(app: typer.Typer, tmp_path: Path) -> None:
+    options = ["--count", "300", "--duplicates", "0.3", "--reorder", "5", "--batches", "0.1", "--faults", "0.1"]
+    command = ["simulate-traffic", "--mix", "text=3,call=1", *options, "--out", str(tmp_path / "all.jsonl")]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    lines = (tmp_path / "all.jsonl").read_bytes().splitlines()
+    fields = {change["field"] for line in lines for entry in json.loads(line)["entry"] for change in entry["changes"]}
+    assert len(lines) == 300
+    assert len(set(lines)) < 290
+    assert {"messages", "smb_message_echoes", "calls"} == fields
+
+
+@pytest.mark.parametrize("mix", ["gossip", "text=0", "text=much"])
+def test_a_mix_that_there_is_not_is_refused(app: typer.Typer, tmp_path: Path, mix: str) -> None:
+    result = CliRunner().invoke(app, ["simulate-traffic", "--mix", mix, "--out", str(tmp_path / "all.jsonl")])
+    assert isinstance(result.exception, Misconfigured)
+
+
+def test_without_end_it_goes_on_until_it_is_interrupted_and_sums_up(meta: Meta) -> None:
+    command = [sys.executable, "-m", "wamcp.cli.main", "simulate-traffic", "--count", "0", "--rate", "500"]
+    process = subprocess.Popen([*command, "--url", meta.url, "--secret", SECRET], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while len(meta.kept) < 50 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert f"sent {len(meta.kept)}  200: {len(meta.kept)}  other: 0" in stderr
+
+
+def test_the_tally_knows_how_long_the_slowest_took_and_forgets_no_refusal() -> None:
+    tally = Tally()
+    for number in range(1, 1001):
+        tally.add(Answer(200 if number % 10 else 400 + number, number / 1000))
+    assert tally.sent == 1000
+    assert sum(tally.refused.values()) == 100
+    assert tally.percentile(0.5) == pytest.approx(500, rel=0.02)
+    assert tally.percentile(0.99) == pytest.approx(990, rel=0.02)
+    assert Tally().percentile(0.5) == 0
