@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 WABA_ID = "900000000000001"
+MIDNIGHT = 1_795_046_400
+"""2026-11-19 00:00 UTC, when it happens unless another time is asked for."""
 
 Item = dict[str, Any]
 
@@ -21,12 +23,13 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """An invented person; without ``wa_id`` he is known by his username alone."""
+    """An invented person; without ``wa_id`` he is known by his username, without ``bsuid`` by his number alone."""
 
     name: str
-    bsuid: str
+    bsuid: str | None
     wa_id: str | None
     username: str | None = None
+    parent_bsuid: str | None = None
 
 
 SHOP = Number("700000000000001", "15550100001")
@@ -40,22 +43,78 @@ def wamid(rng: random.Random) -> str:
 
 def inbound(customer: Customer, number: Number, item: Item) -> bytes:
     """A message of ``customer``; ``item`` has id, timestamp, type and content."""
-    sender = _named(("from", customer.wa_id), ("from_user_id", customer.bsuid))
-    return _body("messages", number, {"contacts": [_contact(customer)], "messages": [{**sender, **item}]})
+    return _body("messages", number, {"contacts": [contact(customer)], "messages": [{**sender(customer), **item}]})
 
 
 def echo(customer: Customer, number: Number, item: Item) -> bytes:
     """A message that the company wrote to ``customer`` on its phone."""
-    ends = {"from": number.display, **_named(("to", customer.wa_id), ("to_user_id", customer.bsuid))}
+    ends = {"from": number.display, **recipient(customer)}
     return _body("smb_message_echoes", number, {"message_echoes": [{**ends, **item}]})
 
 
 def statuses(customer: Customer, number: Number, *items: Item) -> bytes:
     """Statuses of messages to ``customer``; each item has id, status and timestamp."""
-    recipient = _named(("recipient_id", customer.wa_id), ("recipient_user_id", customer.bsuid))
     failed = any(item["status"] == "failed" for item in items)
-    contacts = {} if failed else {"contacts": [_contact(customer)]}
-    return _body("messages", number, {**contacts, "statuses": [{**item, **recipient} for item in items]})
+    contacts = {} if failed else {"contacts": [contact(customer)]}
+    return _body("messages", number, {**contacts, "statuses": [{**item, **reached(customer)} for item in items]})
+
+
+def in_group(customer: Customer, number: Number, group_id: str, item: Item) -> bytes:
+    """A message that ``customer`` wrote in a group of the company's."""
+    message = {**sender(customer), "group_id": group_id, **item}
+    return _body("messages", number, {"contacts": [contact(customer)], "messages": [message]})
+
+
+def to_group(number: Number, group_id: str, item: Item) -> bytes:
+    """A message that the company wrote in a group."""
+    return _body(
+        "smb_message_echoes", number, {"message_echoes": [{"from": number.display, "group_id": group_id, **item}]}
+    )
+
+
+def group_created(number: Number, group_id: str, subject: str, members: list[Customer], at: int) -> bytes:
+    """The company opened a group."""
+    group = {
+        "timestamp": str(at),
+        "group_id": group_id,
+        "type": "group_create",
+        "request_id": group_id[-12:],
+        "subject": subject,
+        "added_participants": [participant(member) for member in members],
+    }
+    return _body("group_lifecycle_update", number, {"groups": [group]})
+
+
+def sender(customer: Customer) -> Item:
+    """Who a message is from."""
+    return named(
+        ("from", customer.wa_id), ("from_user_id", customer.bsuid), ("from_parent_user_id", customer.parent_bsuid)
+    )
+
+
+def recipient(customer: Customer) -> Item:
+    """Whom an echo is for."""
+    return named(("to", customer.wa_id), ("to_user_id", customer.bsuid), ("to_parent_user_id", customer.parent_bsuid))
+
+
+def reached(customer: Customer) -> Item:
+    """Whom a status is about."""
+    return named(
+        ("recipient_id", customer.wa_id),
+        ("recipient_user_id", customer.bsuid),
+        ("recipient_parent_user_id", customer.parent_bsuid),
+    )
+
+
+def contact(customer: Customer) -> Item:
+    """The entry of ``contacts[]`` beside a message."""
+    profile = named(("name", customer.name), ("username", customer.username))
+    return {"profile": profile, **participant(customer)}
+
+
+def participant(customer: Customer) -> Item:
+    """How groups, preferences and contacts name somebody."""
+    return named(("wa_id", customer.wa_id), ("user_id", customer.bsuid), ("parent_user_id", customer.parent_bsuid))
 
 
 def status(message_id: str, name: str, at: int) -> Item:
@@ -64,40 +123,37 @@ def status(message_id: str, name: str, at: int) -> Item:
     if name == "sent":
         item["pricing"] = {"billable": False, "pricing_model": "PMP", "category": "service", "type": "regular"}
     if name == "failed":
-        item["errors"] = [
-            {
-                "code": 131026,
-                "title": "Message undeliverable",
-                "message": "Message undeliverable",
-                "error_data": {"details": "Message Undeliverable."},
-            }
-        ]
+        item["errors"] = [error(131026, "Message undeliverable", "Message Undeliverable.")]
     return item
+
+
+def error(code: int, title: str, details: str) -> Item:
+    """An error as Meta describes one."""
+    return {"code": code, "title": title, "message": title, "error_data": {"details": details}}
 
 
 def account_update(at: int) -> bytes:
     """A change of a field that carries no messages."""
     value = {"event": "VERIFIED_ACCOUNT", "phone_number": SHOP.display}
-    entry = {"id": WABA_ID, "time": at, "changes": [{"value": value, "field": "account_update"}]}
-    return _written({"object": "whatsapp_business_account", "entry": [entry]})
+    return written({"id": WABA_ID, "time": at, "changes": [{"value": value, "field": "account_update"}]})
 
 
-def _body(field: str, number: Number, content: Item) -> bytes:
+def about(number: Number, content: Item) -> Item:
+    """The ``value`` of a change that names one of our numbers."""
     metadata = {"display_phone_number": number.display, "phone_number_id": number.phone_number_id}
-    value = {"messaging_product": "whatsapp", "metadata": metadata, **content}
-    entry = {"id": WABA_ID, "changes": [{"value": value, "field": field}]}
-    return _written({"object": "whatsapp_business_account", "entry": [entry]})
+    return {"messaging_product": "whatsapp", "metadata": metadata, **content}
 
 
-def _contact(customer: Customer) -> Item:
-    profile = _named(("name", customer.name), ("username", customer.username))
-    return {"profile": profile, **_named(("wa_id", customer.wa_id), ("user_id", customer.bsuid))}
-
-
-def _named(*pairs: tuple[str, str | None]) -> Item:
+def named(*pairs: tuple[str, str | None]) -> Item:
+    """The pairs that have a value."""
     return {key: value for key, value in pairs if value is not None}
 
 
-def _written(value: Item) -> bytes:
-    """Meta escapes everything beyond ASCII, and the slash."""
-    return json.dumps(value, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+def written(*entries: Item) -> bytes:
+    """One POST of ``entries``; Meta escapes everything beyond ASCII, and the slash."""
+    body = {"object": "whatsapp_business_account", "entry": entries}
+    return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def _body(field: str, number: Number, content: Item) -> bytes:
+    return written({"id": WABA_ID, "changes": [{"value": about(number, content), "field": field}]})

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from wamcp.simulator import bodies
-from wamcp.simulator.bodies import Customer, Item, Number
-
-MIDNIGHT = 1_795_046_400
-"""2026-11-19 00:00 UTC, the day on which it happens unless another is asked for."""
+from wamcp.simulator.bodies import MIDNIGHT, Customer, Item, Number
 
 _LINE = re.compile(r"(\d\d):(\d\d) ([<>])(read|delivered|sent|failed)?(?:\^(\d+))? (.+)")
 _SPECIAL = re.compile(r"\[(image|document|location|voice|reaction)(?: ([^\]]+))?\] ?(.*)")

@@ -1,5 +1,7 @@
 """What the invented customers of the load generator say, in the languages that search has to bear."""
 
+import random
+
 NAMES = (
     "Ana Martins", "João Pires", "Beatriz Rocha", "Diego Nunes", "Maria Santos", "Emily Clark", "James Doyle",
     "Olivia Reed", "Sam Turner", "Priya Nair", "राहुल शर्मा", "अनीता वर्मा", "محمد الحسن", "فاطمة الزهراء",
@@ -69,3 +71,15 @@ WEIGHTS = {"PT": 30, "GB": 25, "AE": 12, "CN": 10, "IN": 10, "ES": 8, "JP": 3, "
 """How many of a hundred customers write in the language of that country."""
 
 EMOJI = ("👍", "❤️", "🙏", "😂", "🎉")
+
+
+def words(rng: random.Random, country: str) -> str:
+    """One or two sentences in the language of ``country``, some 63 characters on average."""
+    sentences = rng.choices(PHRASES[country], k=rng.choice((1, 2)))
+    euros, cents = divmod(rng.randrange(1_000, 900_000), 100)
+    return " ".join(sentences).format(
+        order=f"ENC-2026-{rng.randrange(10_000):04d}",
+        invoice=f"INV-2026-{rng.randrange(1_000_000):06d}",
+        amount=f"{euros:,}".replace(",", ".") + f",{cents:02d}",
+        n=rng.randrange(2, 20),
+    )
