@@ -12,7 +12,7 @@ from wamcp.whatsapp.payload.fields.lines import day, joined, line, said, word
 from wamcp.whatsapp.payload.fields.place import Place
 from wamcp.whatsapp.payload.fields.reading import Reader, happened, keys
 from wamcp.whatsapp.payload.fields.severities import severity_of
-from wamcp.whatsapp.payload.scalars import identifier, mapping, objects
+from wamcp.whatsapp.payload.scalars import identifier, mapping
 
 Value = dict[str, Any]
 
@@ -46,7 +46,7 @@ def read_sort(sort: Sort, value: Value, place: Place, facts: Facts) -> None:
 
 
 def read_alert(value: Value, place: Place, facts: Facts) -> None:
-    """``account_alerts``: Meta says itself how severe it is; older payloads have the alert's keys beside the entity's."""
+    """``account_alerts``: Meta says itself how severe it is. The alert's keys have been seen beside the entity's."""
     alert = mapping(value.get("alert_info")) or value
     event, kind, subject = word(alert.get("alert_type")), word(value.get("entity_type")), value.get("entity_id")
     severities = {"CRITICAL": Severity.CRITICAL, "WARNING": Severity.WARNING}
