@@ -1,209 +1,212 @@
-"""Fields about accounts: bans, restrictions, alerts, reviews, capabilities, payments, partners, settings."""
+"""The fields about accounts, numbers and payments whose value is one event with a word of Meta's for what happened."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
 
-from wamcp.whatsapp.payload.fields.lines import day, joined, line, said
-from wamcp.whatsapp.payload.fields.reading import VALUE, keys
-from wamcp.whatsapp.payload.fields.table import Row, all_at, at_path, row_reader, words_of
-from wamcp.whatsapp.payload.scalars import mapping, objects
+from msgspec.structs import replace
+
+from wamcp.vocabulary import Severity
+from wamcp.whatsapp.payload.facts import Facts
+from wamcp.whatsapp.payload.fields.lines import day, joined, line, said, word
+from wamcp.whatsapp.payload.fields.place import Place
+from wamcp.whatsapp.payload.fields.reading import Reader, happened, keys
+from wamcp.whatsapp.payload.fields.severities import severity_of
+from wamcp.whatsapp.payload.scalars import identifier, mapping
 
 Value = dict[str, Any]
 
 
-def _update_line(value: Value) -> str:
-    ban, disconnection = mapping(value.get("ban_info")), mapping(value.get("disconnection_info"))
-    tier, waba = mapping(value.get("volume_tier_info")), mapping(value.get("waba_info"))
-    certification = mapping(value.get("partner_client_certification_info"))
-    rates = mapping(value.get("auth_international_rate_eligibility"))
-    by = said(disconnection.get("initiated_by"))
-    return line(
-        "Account",
-        value.get("event"),
-        f"number {number}" if (number := said(value.get("phone_number"))) else "",
-        f"account {account}" if (account := said(waba.get("waba_id"))) else "",
-        at_path(value, "violation_info.violation_type"),
-        *map(_restriction, objects(value.get("restriction_info"))),
-        joined(words_of(ban.get("waba_ban_state"))),
-        day(ban.get("waba_ban_date")),
-        disconnection.get("reason"),
-        f"by {by}" if by else "",
-        certification.get("status"),
-        joined(words_of(certification.get("rejection_reasons"))),
-        *(tier.get(key) for key in ("pricing_category", "tier", "effective_month", "region")),
-        value.get("country"),
-        f"from {day(rates.get('start_time'))}" if rates.get("start_time") else "",
-        joined(all_at(rates, "exception_countries", "country_code")),
-        at_path(value, "violation_info.remediation"),
+class Sort(NamedTuple):
+    """How one field names its event and its subject, and what it says about it; ``portfolio``: of no account alone."""
+
+    words: tuple[str, ...]
+    subject: tuple[str, str] | None
+    head: Callable[[Value], str]
+    news: Callable[[Value], Iterator[object]]
+    portfolio: bool = False
+
+
+def read_sort(sort: Sort, value: Value, place: Place, facts: Facts) -> None:
+    """Adds the one event that ``value`` is, as ``sort`` describes it."""
+    event = first_word(value, sort.words)
+    subject = None if sort.subject is None else identifier(value.get(sort.subject[1]))
+    facts.account.append(
+        replace(
+            happened(place, place.path, value),
+            event=event,
+            waba_id=None if sort.portfolio else place.waba_id or None,
+            display_phone_number=identifier(value.get("display_phone_number")),
+            subject_kind=None if sort.subject is None or subject is None else sort.subject[0],
+            subject=subject,
+            severity=severity_of(event).value,
+            text=line(sort.head(value), event, *sort.news(value)),
+        )
     )
 
 
-def _restriction(restriction: Value) -> str:
-    until = day(restriction.get("expiration"))
-    name = said(restriction.get("restriction_type"))
-    return joined((f"{name} until {until}" if until else name, restriction.get("remediation")))
-
-
-def _update_words(value: Value) -> list[object]:
-    is_back = words_of(at_path(value, "ban_info.waba_ban_state")) == ["REINSTATE"]
-    ban = "DISABLE" if value.get("event") == "DISABLED_UPDATE" and not is_back else ""
-    return [at_path(value, "partner_client_certification_info.status"), ban]
-
-
-def _is_of_a_portfolio(event: str) -> bool:
-    return event.startswith("PARTNER_") or event in ("AD_ACCOUNT_LINKED", "MM_LITE_TERMS_SIGNED")
-
-
-def _alert_line(value: Value) -> str:
-    alert = mapping(value.get("alert_info"))
-    severity, status = said(alert.get("alert_severity")), said(alert.get("alert_status"))
-    return line(
-        f"Alert for {said(value.get('entity_type')).replace('_', ' ').lower() or 'the account'}",
-        alert.get("alert_type"),
-        f"{severity} {status}".strip(),
-        alert.get("alert_description"),
+def read_alert(value: Value, place: Place, facts: Facts) -> None:
+    """``account_alerts``: Meta says itself how severe it is. The alert's keys have been seen beside the entity's."""
+    alert = mapping(value.get("alert_info")) or value
+    event, kind, subject = word(alert.get("alert_type")), word(value.get("entity_type")), value.get("entity_id")
+    severities = {"CRITICAL": Severity.CRITICAL, "WARNING": Severity.WARNING}
+    known = identifier(subject)
+    facts.account.append(
+        replace(
+            happened(place, place.path, value),
+            event=event,
+            subject_kind=None if known is None else _ENTITIES.get(kind, kind.lower() or "entity"),
+            subject=known,
+            severity=severities.get(word(alert.get("alert_severity")), Severity.INFO).value,
+            text=line("Alert", event, alert.get("alert_status"), alert.get("alert_description")),
+        )
     )
 
 
-def _alert_words(value: Value) -> list[object]:
-    return [at_path(value, "alert_info.alert_severity")]
-
-
-def _settings_line(value: Value) -> str:
+def read_settings(value: Value, place: Place, facts: Facts) -> None:
+    """``account_settings_update``: the settings of a number as they are now."""
     settings = mapping(value.get("phone_number_settings"))
+    number = identifier(settings.get("phone_number_id"))
     calling = mapping(settings.get("calling"))
-    parts = [f"calling {said(calling.get('status')).lower()}"] if calling.get("status") else []
-    for key in ("call_hours", "sip"):
-        status = said(mapping(calling.get(key)).get("status"))
-        parts += [f"{key.replace('_', ' ')} {status.lower()}"] if status else []
-    return line("Settings of a number", value.get("type"), *parts)
+    news = (
+        ("calling", calling.get("status")),
+        ("icon", calling.get("call_icon_visibility")),
+        ("callback permission", calling.get("callback_permission_status")),
+        ("call hours", mapping(calling.get("call_hours")).get("status")),
+        ("SIP", mapping(calling.get("sip")).get("status")),
+    )
+    facts.account.append(
+        replace(
+            happened(place, place.path, value),
+            event=word(value.get("type")),
+            phone_number_id=number,
+            subject_kind=None if number is None else "number",
+            subject=number,
+            text=line("Settings of a number", *(f"{name} {said(state)}" for name, state in news if said(state))),
+        )
+    )
 
 
-def _capability_line(value: Value) -> str:
-    limits = (f"{key.removeprefix('max_').replace('_', ' ')} {said(value.get(key))}" for key in _LIMITS if key in value)
-    return line("Limits", *limits)
+def first_word(value: Value, names: tuple[str, ...]) -> str:
+    """The first of these keys that says a word."""
+    return next(filter(None, (word(value.get(name)) for name in names)), "")
 
 
-def _gone_line(value: Value) -> str:
-    return line("Account offboarded", value.get("reason"))
+def _number(value: Value) -> str:
+    return f"Number {said(value.get('display_phone_number'))}".strip()
 
 
-def _back_line(value: Value) -> str:
-    return line("Account reconnected", value.get("reason"))
+def _named(name: str, *names: str) -> Callable[[Value], str]:
+    return lambda value: f"{name} {first_word(value, names)}".strip()
 
 
-def _solution_line(value: Value) -> str:
-    return line("Partner solution", value.get("event"), value.get("solution_status"))
+def _review(value: Value) -> Iterator[object]:
+    yield from ()
 
 
-def _payment_line(value: Value) -> str:
-    name = said(value.get("configuration_name"))
-    return line(f"Payment configuration {name}".rstrip(), value.get("status"), value.get("provider_name"))
+def _capabilities(value: Value) -> Iterator[object]:
+    for key, words in _CAPABILITIES.items():
+        if limit := said(value.get(key)):
+            yield f"{'no limit' if limit == '-1' else limit} {words}"
 
 
-def _word_line(head: str, key: str) -> Any:
-    return lambda value: line(head, value.get(key))
+def _username(value: Value) -> Iterator[object]:
+    name = said(value.get("username")) or said(value.get("requested_username"))
+    yield f"username {name}" if name else ""
+    reasons = value.get("rejection_reasons")
+    yield joined(reasons) if isinstance(reasons, list) else reasons
 
 
-_LIMITS = (
-    "max_daily_conversations_per_business",
-    "max_daily_conversation_per_phone",
-    "max_phone_numbers_per_waba",
-    "max_phone_numbers_per_business",
-)
-_UPDATE = Row(
-    event="event",
-    subjects=(
-        ("app", "waba_info.partner_app_id"),
-        ("ad_account", "waba_info.ad_account_linked"),
-        ("ad_account", "waba_info.ad_account_id"),
-        ("solution", "waba_info.solution_id"),
-        ("business", "partner_client_certification_info.client_business_id"),
-        ("business", "partner_client_certification_needed_info.client_business_id"),
-        ("business", "waba_info.owner_business_id"),
-        ("number", "phone_number"),
+def _verified_name(value: Value) -> Iterator[object]:
+    name = said(value.get("requested_verified_name"))
+    yield f'name "{name}"' if name else ""
+    yield value.get("rejection_reason")
+
+
+def _quality(value: Value) -> Iterator[object]:
+    limit = said(value.get("max_daily_conversations_per_business")) or said(value.get("current_limit"))
+    yield f"limit {limit}" if limit else ""
+    before = said(value.get("old_limit"))
+    yield f"before {before}" if before else ""
+
+
+def _requester(value: Value) -> Iterator[object]:
+    requester = said(value.get("requester"))
+    yield f"requested by {requester}" if requester else ""
+
+
+def _provider(value: Value) -> Iterator[object]:
+    yield value.get("provider_name")
+    updated = day(value.get("updated_timestamp"))
+    yield f"updated {updated}" if updated else ""
+
+
+def _solution(value: Value) -> Iterator[object]:
+    yield value.get("solution_status")
+
+
+_ENTITIES = {"BUSINESS": "business", "PHONE_NUMBER": "number"}
+_CAPABILITIES = {
+    "max_daily_conversations_per_business": "conversations a day for the business",
+    "max_daily_conversation_per_phone": "conversations a day for each number",
+    "max_phone_numbers_per_business": "numbers for the business",
+    "max_phone_numbers_per_waba": "numbers for the account",
+}
+_DISPLAY = ("number", "display_phone_number")
+_USERNAME = "display_phone_number username requested_username status decision rejection_reasons"
+
+_USERNAMES = Sort(("status", "decision"), _DISPLAY, _number, _username)
+_SORTS: dict[str, tuple[Sort, str]] = {
+    "account_review_update": (Sort(("decision",), None, lambda _: "Review of the account", _review), "decision"),
+    "business_capability_update": (
+        Sort((), None, lambda _: "Limits", _capabilities),
+        " ".join(_CAPABILITIES),
     ),
-    line=_update_line,
-    loud=_update_words,
-    critical=frozenset({"ACCOUNT_DELETED", "ACCOUNT_OFFBOARDED", "ACCOUNT_RESTRICTION", "ACCOUNT_VIOLATION"}),
-    warning=frozenset({"PARTNER_REMOVED", "PARTNER_APP_UNINSTALLED", "PARTNER_CLIENT_CERTIFICATION_NEEDED"}),
-    portfolio=_is_of_a_portfolio,
-    known=keys(
-        value="event phone_number country violation_info restriction_info ban_info waba_info volume_tier_info"
-        " auth_international_rate_eligibility disconnection_info partner_client_certification_info"
-        " partner_client_certification_needed_info",
-        violation_info="violation_type remediation",
-        restriction_info="restriction_type expiration remediation",
-        ban_info="waba_ban_state waba_ban_date",
-        waba_info="waba_id owner_business_id ad_account_linked ad_account_id partner_app_id solution_id"
-        " solution_partner_business_ids",
-        volume_tier_info="tier_update_time pricing_category tier effective_month region",
-        auth_international_rate_eligibility="exception_countries start_time",
-        exception_countries="country_code start_time",
-        disconnection_info="reason initiated_by",
-        partner_client_certification_info="client_business_id status rejection_reasons",
-        partner_client_certification_needed_info="client_business_id",
+    "business_status_update": (
+        Sort(("event",), ("business", "business_id"), _named("Business", "business_id"), _review),
+        "business_id event",
     ),
-)
-_FLAT = "waba_id timestamp reason phone_number_id"
-
-ROWS = {
-    "account_update": _UPDATE,
-    "account_alerts": Row(
-        "alert_info.alert_type",
-        (("entity", "entity_id"),),
-        _alert_line,
-        keys(
-            value="entity_type entity_id alert_info",
-            alert_info="alert_severity alert_status alert_type alert_description",
+    "business_username_updates": (_USERNAMES, _USERNAME),
+    "business_username_update": (_USERNAMES, _USERNAME),
+    "phone_number_username_update": (_USERNAMES, _USERNAME),
+    "phone_number_name_update": (
+        Sort(("decision",), _DISPLAY, _number, _verified_name),
+        "display_phone_number decision requested_verified_name rejection_reason",
+    ),
+    "phone_number_quality_update": (
+        Sort(("event",), _DISPLAY, _number, _quality),
+        "display_phone_number event current_limit old_limit max_daily_conversations_per_business",
+    ),
+    "security": (Sort(("event",), _DISPLAY, _number, _requester), "display_phone_number event requester"),
+    "payment_configuration_update": (
+        Sort(
+            ("status",),
+            ("configuration", "configuration_name"),
+            _named("Payment configuration", "configuration_name"),
+            _provider,
         ),
-        _alert_words,
+        "configuration_name provider_name provider_mid status created_timestamp updated_timestamp",
     ),
-    "account_review_update": Row("decision", (), _word_line("Account review", "decision"), keys(value="decision")),
-    "account_settings_update": Row(
-        "type",
-        (),
-        _settings_line,
-        keys(
-            value="messaging_product type timestamp phone_number_settings",
-            phone_number_settings="phone_number_id calling",
-            calling="status call_icon_visibility callback_permission_status call_hours sip",
-            call_hours="status timezone_id weekly_operating_hours holiday_schedule",
-            weekly_operating_hours="day_of_week open_time close_time",
-            holiday_schedule="date start_time end_time",
-            sip="status servers",
-            servers="hostname port",
-        ),
-    ),
-    "business_capability_update": Row(
-        "",
-        (),
-        _capability_line,
-        keys(value=" ".join(_LIMITS)),
-    ),
-    "business_status_update": Row(
-        "event",
-        (("business", "business_id"),),
-        _word_line("Business", "event"),
-        keys(value="business_id event"),
-        critical=frozenset({"COMPROMISED_NOTIFICATION"}),
-    ),
-    "account_offboarded": Row("", (), _gone_line, keys(value=_FLAT), lambda value: ("CRITICAL",)),
-    "account_reconnected": Row("", (), _back_line, keys(value=_FLAT)),
-    "partner_solutions": Row(
-        "event",
-        (("solution", "solution_id"),),
-        _solution_line,
-        keys(value="event solution_id solution_status"),
-        lambda value: (value.get("solution_status"),),
-        portfolio=lambda event: True,
-    ),
-    "payment_configuration_update": Row(
-        "status",
-        (("configuration", "configuration_name"),),
-        _payment_line,
-        keys(value=VALUE + "configuration_name provider_name provider_mid status created_timestamp updated_timestamp"),
-        warning=frozenset({"NEEDS CONNECTING", "NEEDS TESTING"}),
+    "partner_solutions": (
+        Sort(("event",), ("solution", "solution_id"), _named("Solution", "solution_id"), _solution, portfolio=True),
+        "event solution_id solution_status",
     ),
 }
 
-READERS = {field: row_reader(row) for field, row in ROWS.items()}
+_SETTINGS = keys(
+    value="messaging_product timestamp type phone_number_settings",
+    phone_number_settings="phone_number_id calling",
+    calling="status call_icon_visibility callback_permission_status call_hours sip",
+    call_hours="status timezone_id weekly_operating_hours holiday_schedule",
+    weekly_operating_hours="day_of_week open_time close_time",
+    holiday_schedule="date start_time end_time",
+    sip="status servers",
+    servers="hostname port",
+)
+_ALERT = "alert_severity alert_status alert_type alert_description"
+
+READERS = {
+    **{name: Reader(partial(read_sort, sort), keys(value=known)) for name, (sort, known) in _SORTS.items()},
+    "account_alerts": Reader(read_alert, keys(value=f"entity_type entity_id alert_info {_ALERT}", alert_info=_ALERT)),
+    "account_settings_update": Reader(read_settings, _SETTINGS),
+}

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from wamcp.vocabulary import Direction, Source, Standing
-from wamcp.whatsapp.payload.facts import Facts, MessageFact, Person, PersonFact
+from wamcp.whatsapp.payload.facts import Facts, MessageFact, Person
 from wamcp.whatsapp.payload.fields.lines import called, failures, joined, line, said, word
 from wamcp.whatsapp.payload.fields.place import Place
 from wamcp.whatsapp.payload.fields.reading import (
@@ -20,6 +20,7 @@ from wamcp.whatsapp.payload.fields.reading import (
     happened,
     items,
     keys,
+    meet_strangers,
     our_number,
     park,
     read_errors,
@@ -40,8 +41,7 @@ def read_calls(value: dict[str, Any], place: Place, facts: Facts) -> None:
     for path, item in items(value, "statuses", place, facts):
         _read_status(item, place, path, (ours, company), facts)
     read_errors(value, place, ours, facts)
-    if company.contacts and ours.phone_number_id is not None:
-        facts.people.extend(PersonFact(ours.phone_number_id, person) for person in company.strangers())
+    meet_strangers(ours, company, facts)
 
 
 def _read_call(item: dict[str, Any], place: Place, path: str, beside: tuple[Ours, Company], facts: Facts) -> None:

@@ -1,60 +1,67 @@
-"""``flows``: the state of a flow, and how well its screens and its endpoint work."""
+"""``flows``: whether a flow is published, answers in time, and fails."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from wamcp.whatsapp.payload.fields.lines import line, said
-from wamcp.whatsapp.payload.fields.reading import VALUE, keys
-from wamcp.whatsapp.payload.fields.table import Row, row_reader
-from wamcp.whatsapp.payload.scalars import objects
+from msgspec.structs import replace
 
-Value = dict[str, Any]
+from wamcp.vocabulary import Severity
+from wamcp.whatsapp.payload.facts import Facts
+from wamcp.whatsapp.payload.fields.lines import line, said, word
+from wamcp.whatsapp.payload.fields.place import Place
+from wamcp.whatsapp.payload.fields.reading import Reader, happened, keys
+from wamcp.whatsapp.payload.fields.severities import severity_of
+from wamcp.whatsapp.payload.scalars import identifier
 
-_RATES = ("CLIENT_ERROR_RATE", "ENDPOINT_ERROR_RATE", "ENDPOINT_AVAILABILITY")
-_FIGURES = ("error_rate", "availability", "p90_latency", "p50_latency", "requests_count", "threshold", "alert_state")
 
-
-def _line(value: Value) -> str:
-    before, now = said(value.get("old_status")), said(value.get("new_status"))
-    figures = (f"{key.replace('_', ' ')} {said(value.get(key))}" for key in _FIGURES if said(value.get(key)))
-    head = f"Flow {said(value.get('flow_id'))}".rstrip()
-    return line(
-        head,
-        value.get("event"),
-        f"{before} to {now}" if before and now else now,
-        value.get("message"),
-        value.get("warning"),
-        *figures,
-        *_errors(value),
+def read_flow(value: dict[str, Any], place: Place, facts: Facts) -> None:
+    """Adds the one event about a flow that ``value`` is."""
+    flow, event = identifier(value.get("flow_id")), word(value.get("event"))
+    facts.account.append(
+        replace(
+            happened(place, place.path, value),
+            event=event,
+            subject_kind=None if flow is None else "flow",
+            subject=flow,
+            severity=_severity(event, value).value,
+            text=line(f"Flow {flow or ''}".strip(), event, *_news(value)),
+        )
     )
 
 
-def _errors(value: Value) -> Iterator[str]:
-    for error in objects(value.get("errors")):
-        yield f"{said(error.get('error_count'))} {said(error.get('error_type'))}".strip()
+def _news(value: dict[str, Any]) -> Iterator[object]:
+    before, now = said(value.get("old_status")), said(value.get("new_status"))
+    if now:
+        yield f"{now}, before {before}" if before else now
+    for key, words in _MEASURED.items():
+        if measured := said(value.get(key)):
+            yield f"{words} {measured}"
+    yield value.get("alert_state")
+    yield value.get("warning")
+    yield value.get("message")
 
 
-def _loud(value: Value) -> tuple[object, ...]:
-    """A state, or how much an alert that is on tells of broken flows."""
-    alert = "WARNING" if value.get("alert_state") == "ACTIVATED" else ""
-    if alert and value.get("event") in _RATES:
-        alert = "CRITICAL"
-    return (value.get("new_status"), alert)
+def _severity(event: str, value: dict[str, Any]) -> Severity:
+    if event in _ALERTS:
+        return Severity.INFO if value.get("alert_state") == "DEACTIVATED" else _ALERTS[event]
+    return severity_of(word(value.get("new_status")) or event)
 
 
-ROWS = {
-    "flows": Row(
-        "event",
-        (("flow", "flow_id"),),
-        _line,
+_ALERTS = {
+    "CLIENT_ERROR_RATE": Severity.CRITICAL,
+    "ENDPOINT_ERROR_RATE": Severity.CRITICAL,
+    "ENDPOINT_LATENCY": Severity.WARNING,
+    "ENDPOINT_AVAILABILITY": Severity.WARNING,
+}
+_MEASURED = {"error_rate": "error rate", "p90_latency": "p90 latency", "availability": "availability"}
+
+READERS = {
+    "flows": Reader(
+        read_flow,
         keys(
-            value=VALUE + "event message flow_id old_status new_status error_rate threshold alert_state p90_latency"
+            value="event message flow_id old_status new_status error_rate threshold alert_state errors p90_latency"
             " p50_latency requests_count availability warning",
             errors="error_type error_rate error_count",
         ),
-        _loud,
-        warning=frozenset({"THROTTLED", "FLOW_VERSION_EXPIRY_WARNING"}),
     )
 }
-
-READERS = {field: row_reader(row) for field, row in ROWS.items()}

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from wamcp.whatsapp.payload.facts import Facts, IdentityFact, Person, PersonFact
+from wamcp.whatsapp.payload.facts import Facts, IdentityFact, Person
 from wamcp.whatsapp.payload.fields.lines import called, joined, line, said, word
 from wamcp.whatsapp.payload.fields.place import Place
 from wamcp.whatsapp.payload.fields.reading import (
@@ -17,6 +17,7 @@ from wamcp.whatsapp.payload.fields.reading import (
     items,
     keys,
     meet,
+    meet_strangers,
     our,
     our_number,
     person_in,
@@ -40,7 +41,7 @@ def read_contact_book(value: dict[str, Any], place: Place, facts: Facts) -> None
             told, at=at, event=action, person=person, text=line("Contact book", name or called(person), verb)
         )
         facts.account.append(told)
-        meet(ours, person, at, facts, name[:LONGEST_NAME] or None)
+        meet(ours, person, at, facts, None if action == "remove" else name[:LONGEST_NAME] or None)
     read_errors(value, place, ours, facts)
 
 
@@ -62,8 +63,7 @@ def read_preferences(value: dict[str, Any], place: Place, facts: Facts) -> None:
         )
         facts.account.append(told)
         meet(ours, person, told.at, facts)
-    if ours.phone_number_id is not None:
-        facts.people.extend(PersonFact(ours.phone_number_id, person) for person in company.strangers())
+    meet_strangers(ours, company, facts)
     read_errors(value, place, ours, facts)
 
 
@@ -136,8 +136,7 @@ def read_profile(value: dict[str, Any], place: Place, facts: Facts) -> None:
     text = line("Profile", called(person))
     facts.account.append(replace(told, event=word(value.get("event")), person=person, text=text))
     meet(ours, person, told.at, facts)
-    if ours.phone_number_id is not None:
-        facts.people.extend(PersonFact(ours.phone_number_id, each) for each in company.strangers())
+    meet_strangers(ours, company, facts)
 
 
 def _renamed(item: dict[str, Any], when: str) -> Person | None:

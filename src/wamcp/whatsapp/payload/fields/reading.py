@@ -150,6 +150,13 @@ def meet(ours: Ours, person: Person | None, at: int | None, facts: Facts, book_n
         facts.people.append(PersonFact(ours.phone_number_id, person, at, book_name))
 
 
+def meet_strangers(ours: Ours, company: Company, facts: Facts) -> None:
+    """Notes the contacts whom no item names."""
+    if company.contacts:
+        for person in company.strangers():
+            meet(ours, person, None, facts)
+
+
 def read_errors(value: dict[str, Any], place: Place, ours: Ours, facts: Facts) -> None:
     """The errors beside or instead of items, each an event."""
     for path, item in items(value, "errors", place, facts):
