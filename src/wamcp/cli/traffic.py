@@ -1,9 +1,8 @@
 """The commands that play Meta: send webhooks from files, or thousands of invented ones."""
 
 import json
-import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -13,9 +12,7 @@ import typer
 from wamcp.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from wamcp.simulator.post import Answer
+    from wamcp.simulator.post import Answer, Tally
 
 WEBHOOK_PATH = "/webhooks/whatsapp"
 SAMPLE = Path(__file__).parents[1] / "simulator" / "samples" / "text.json"
@@ -46,17 +43,22 @@ def send_webhook(
         answers = []
         for path in files or [SAMPLE]:
             answer = post(client, target, key, path.read_bytes())
-            typer.echo(f"{path}  {_told(answer)}")
+            typer.echo(f"{path}  {answer}")
             answers.append(answer)
     if any(answer.status != 200 for answer in answers):
         raise typer.Exit(1)
 
 
 def simulate_traffic(  # noqa: PLR0913 - one argument for each option of the command
-    count: Annotated[int, typer.Option(min=1, help="How many webhooks.")] = 1000,
+    count: Annotated[int, typer.Option(min=0, help="How many webhooks; 0: until Ctrl-C.")] = 1000,
     rate: Annotated[float, typer.Option(min=0, help="Webhooks a second; 0: as fast as it goes.")] = 0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same webhooks.")] = 1,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="How many at a time.")] = 8,
+    mix: Annotated[str, typer.Option(help="What happens: all, texts, or weights such as text=5,reaction=2.")] = "all",
+    duplicates: Annotated[float, typer.Option(min=0, max=0.9, help="The share that comes again.")] = 0,
+    batches: Annotated[float, typer.Option(min=0, max=1, help="The share that holds many, up to 1,000 items.")] = 0,
+    reorder: Annotated[int, typer.Option(min=0, help="How many are shuffled at a time.")] = 0,
+    faults: Annotated[float, typer.Option(min=0, max=1, help="The share with odd types and broken items.")] = 0,
     url: Url = None,
     secret: Secret = None,
     state_dir: StateDir = None,
@@ -64,26 +66,35 @@ def simulate_traffic(  # noqa: PLR0913 - one argument for each option of the com
         Path | None, typer.Option(help="Write the bodies here: NAME.jsonl, a line each, or a directory, a file each.")
     ] = None,
 ) -> None:  # fmt: skip
-    """Post believable invented webhooks (texts, echoes, statuses; many languages) and report how they were answered."""
+    """Post believable invented webhooks of every kind, in many languages, and report how they were answered."""
+    from wamcp.simulator.faults import Faults
+    from wamcp.simulator.traffic import traffic
+
+    wrong = Faults(duplicates, reorder, batches, odd=faults, broken=faults, early=faults)
+    bodies = traffic(seed, count, mix, wrong, rate or 1.0)
+    if out is not None:
+        _write(bodies, out, count)
+    else:
+        _post(bodies, _target(url, secret, state_dir), concurrency, rate, count)
+
+
+def _post(bodies: Iterable[bytes], target: tuple[str, str], concurrency: int, rate: float, count: int) -> None:
     import httpx
 
-    from wamcp.simulator.post import TIMEOUT_SECONDS, post, post_all
-    from wamcp.simulator.traffic import events
+    from wamcp.simulator.post import TIMEOUT_SECONDS, Tally, post, post_all
 
-    bodies = events(seed, count)
-    with _progress() as progress:
-        task = progress.add_task("webhooks", total=count)
-        if out is not None:
-            _write(progress.track(bodies, task_id=task, total=count), out)
-            return
-        target, key = _target(url, secret, state_dir)
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-        with httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits) as client:
-            answers = post_all(
-                bodies, lambda body: post(client, target, key, body), concurrency, rate, lambda: progress.advance(task)
-            )
-    _summarize(answers)
-    if any(answer.status != 200 for answer in answers):
+    tally = Tally()
+    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    with _progress(count) as advance, httpx.Client(timeout=TIMEOUT_SECONDS, limits=limits) as client:
+
+        def done(answer: "Answer") -> None:
+            tally.add(answer)
+            advance()
+
+        with suppress(KeyboardInterrupt):
+            post_all(bodies, lambda body: post(client, *target, body), concurrency, rate, done)
+    _summarize(tally)
+    if tally.refused:
         raise typer.Exit(1)
 
 
@@ -112,38 +123,35 @@ def _runtime(state_dir: Path | None) -> dict[str, str]:
     return {key: value for key in ("api_url", "app_secret") if isinstance(value := runtime.get(key), str)}
 
 
-def _write(bodies: Iterable[bytes], out: Path) -> None:
-    if out.suffix and not out.is_dir():
-        with out.open("wb") as file:
-            file.writelines(body + b"\n" for body in bodies)
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    for number, body in enumerate(bodies, start=1):
-        (out / f"{number:06d}.json").write_bytes(body)
+def _write(bodies: Iterable[bytes], out: Path, count: int) -> None:
+    with _progress(count) as advance, suppress(KeyboardInterrupt):
+        if out.suffix and not out.is_dir():
+            with out.open("wb") as file:
+                for body in bodies:
+                    file.write(body + b"\n")
+                    advance()
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        for number, body in enumerate(bodies, start=1):
+            (out / f"{number:06d}.json").write_bytes(body)
+            advance()
 
 
-def _summarize(answers: "list[Answer]") -> None:
-    taken = sorted(answer.seconds for answer in answers)
-    accepted = sum(answer.status == 200 for answer in answers)
-    typer.echo(f"sent {len(answers)}  200: {accepted}  other: {len(answers) - accepted}", err=True)
-    typer.echo(f"p50 {_percentile(taken, 0.5):.1f} ms  p99 {_percentile(taken, 0.99):.1f} ms", err=True)
-    others = Counter(_told(answer) for answer in answers if answer.status != 200)
-    for told, times in others.most_common(5):
+def _summarize(tally: "Tally") -> None:
+    others = sum(tally.refused.values())
+    typer.echo(f"sent {tally.sent}  200: {tally.sent - others}  other: {others}", err=True)
+    typer.echo(f"p50 {tally.percentile(0.5):.1f} ms  p99 {tally.percentile(0.99):.1f} ms", err=True)
+    for told, times in tally.refused.most_common(5):
         typer.echo(f"{times} x {told}", err=True)
 
 
-def _percentile(ordered: list[float], share: float) -> float:
-    """In milliseconds, by the nearest rank."""
-    return 1000 * ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
-def _told(answer: "Answer") -> str:
-    return str(answer.status) if answer.status else f"no answer: {answer.error}"
-
-
-def _progress() -> "Progress":
+@contextmanager
+def _progress(count: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, without an end where there is none; yields what moves it on by one."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("webhooks", total=count or None)
+        yield lambda: progress.advance(task)

@@ -115,15 +115,17 @@ def error(town: Town) -> Happening:
             bodies.error(131035, "Webhook not delivered", "The webhook could not be delivered in time."),
         )
     )
-    return [Change("messages", bodies.about(town.somebody().number, {"errors": [{**told, "href": _ERRORS}]}))]
+    told |= {"href": f"{_ERRORS}#{town.rng.randrange(10**9)}"}
+    return [Change("messages", bodies.about(town.somebody().number, {"errors": [told]}))]
 
 
 def action(town: Town) -> Happening:
     """Somebody, of whom Meta does not say who, followed a link of a marketing message."""
     chance, at = town.rng.random(), int(town.now)
-    told: Item = {"action_type": "landing_page_view", "timestamp": at if chance < 0.1 else str(at)}
+    told: Item = {"action_type": "landing_page_view", "timestamp": at if chance > 0.9 else str(at)}
+    told["landing_page_view_data"] = {"click_id": bodies.wamid(town.rng)[6:30]}
     if chance < 0.8:
-        told["action_type"] = "marketing_messages_link_click"
+        told = {"action_type": "marketing_messages_link_click", "timestamp": str(at)}
         told["marketing_messages_link_click_data"] = {
             "click_component": "CTA" if chance < 0.4 else "body",
             "click_id": bodies.wamid(town.rng)[6:30],
@@ -136,7 +138,9 @@ def unknown(town: Town) -> Happening:
     """Meta has a new word: a field, a type of message, a status, a key."""
     soul, which = town.somebody(), town.rng.randrange(4)
     if which == 0:
-        return [Change("thread_moods", bodies.about(soul.number, {"thread_moods": [{"mood": "sunny", "level": 3}]}))]
+        return [
+            Change("thread_moods", bodies.about(soul.number, {"thread_moods": [{"mood": "sunny", "at": town.now}]}))
+        ]
     if which == 1:
         return [say(town, soul, Line({"type": "hologram", "hologram": {"caption": "a tile, turning", "frames": 24}}))]
     change = say(town, soul, Line(contents.text(town, soul), text=""))

@@ -62,7 +62,8 @@ def lives(  # noqa: PLR0913 - what can be chosen about a town
     rng = random.Random(seed)  # noqa: S311 - invented content
     town = populate(rng, people, start)
     town.early = faults.early
-    said = put_together(rng, _changes(town, mix, rate), faults)
+    chance = random.Random(f"faults of {seed}")  # noqa: S311 - so that what goes wrong leaves the story as it is
+    said = put_together(chance, _changes(town, mix, rate), faults)
     return islice(said, count) if count else said
 
 

@@ -1,5 +1,6 @@
 """Delivering webhooks as Meta does: signed, several at a time, and an honest account of the answers."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,9 @@ import httpx
 from wamcp.whatsapp.signature import sign
 
 TIMEOUT_SECONDS = 30.0
+ACCEPTED = 200
+KINDS = 100
+_STEP = math.log(1.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,9 @@ class Answer:
     status: int
     seconds: float
     error: str = ""
+
+    def __str__(self) -> str:
+        return str(self.status) if self.status else f"no answer: {self.error}"
 
 
 def post(client: httpx.Client, url: str, secret: str, body: bytes) -> Answer:
@@ -35,29 +42,35 @@ def post(client: httpx.Client, url: str, secret: str, body: bytes) -> Answer:
 
 
 def post_all(
-    bodies: Iterable[bytes], send: Callable[[bytes], Answer], concurrency: int, rate: float, done: Callable[[], object]
-) -> list[Answer]:
+    bodies: Iterable[bytes],
+    send: Callable[[bytes], Answer],
+    concurrency: int,
+    rate: float,
+    answered: Callable[[Answer], object],
+) -> None:
     """Sends all ``bodies`` over ``concurrency`` threads, at most ``rate`` a second (0: as fast as it goes).
 
-    ``done`` is called after each answer.
+    ``answered`` is called with each answer, one at a time. An interruption lets those under way end, and is raised.
     """
-    queue, lock, began = _paced(bodies, rate), threading.Lock(), time.perf_counter()
-    answers: list[Answer] = []
+    queue, taking, telling = _paced(bodies, rate), threading.Lock(), threading.Lock()
+    began, stop = time.perf_counter(), threading.Event()
 
     def work() -> None:
-        while True:
-            with lock:
+        while not stop.is_set():
+            with taking:
                 due, body = next(queue, (0.0, None))
-            if body is None:
+            if body is None or stop.wait(max(0.0, began + due - time.perf_counter())):
                 return
-            time.sleep(max(0.0, began + due - time.perf_counter()))
-            answers.append(send(body))
-            done()
+            answer = send(body)
+            with telling:
+                answered(answer)
 
     with ThreadPoolExecutor(concurrency) as threads:
-        for future in [threads.submit(work) for _ in range(concurrency)]:
-            future.result()
-    return answers
+        try:
+            for future in [threads.submit(work) for _ in range(concurrency)]:
+                future.result()
+        finally:
+            stop.set()
 
 
 def _paced(bodies: Iterable[bytes], rate: float) -> Iterator[tuple[float, bytes]]:

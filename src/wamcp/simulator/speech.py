@@ -1,11 +1,10 @@
 """How something is said: a message or a status with everything that Meta writes around it, and its truth."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from wamcp.simulator import bodies
 from wamcp.simulator.bodies import Item
-from wamcp.simulator.cast import Group, Soul, Spoken, Town, Waiting, named_as
+from wamcp.simulator.cast import Group, Soul, Spoken, Town, Waiting, named_as, one_sided
 from wamcp.simulator.said import Change, SaidMessage, SaidStatus
 from wamcp.vocabulary import Direction, Standing
 
@@ -107,14 +106,14 @@ def _embellish(town: Town, item: Item) -> None:
 
 
 def _of_a_person(waiting: Waiting, item: Item) -> Change:
-    who, number = waiting.soul.who, waiting.number
-    failed, reached = item["status"] == "failed", bodies.reached(who)
-    if failed and who.wa_id:
-        reached = {"recipient_id": who.wa_id}
-    contacts: dict[str, Any] = {} if failed else {"contacts": [bodies.contact(who)]}
-    value = bodies.about(number, {**contacts, "statuses": [{**item, **reached}]})
+    """A failure comes without contacts, and names but the number to which was sent."""
+    soul, number = waiting.soul, waiting.number
+    who, contacts = soul.who, {"contacts": [bodies.contact(soul.who)]}
+    if item["status"] == "failed":
+        who, contacts = one_sided(soul), {}
+    value = bodies.about(number, {**contacts, "statuses": [{**item, **bodies.reached(who)}]})
     said = SaidStatus(number.phone_number_id, item["id"], item["status"], int(item["timestamp"]))
-    return Change("messages", value, None, [], [said], [] if failed else [named_as(waiting.soul)])
+    return Change("messages", value, None, [], [said], [named_as(soul, who)])
 
 
 def _of_a_group(town: Town, waiting: Waiting, item: Item) -> Change:

@@ -7,10 +7,22 @@ from wamcp.simulator import bodies, contents
 from wamcp.simulator.bodies import Item
 from wamcp.simulator.cast import Soul, Spoken, Town, moved, named_as
 from wamcp.simulator.phrases import EMOJI, words
-from wamcp.simulator.said import Change, SaidStatus
+from wamcp.simulator.said import Change, SaidPerson, SaidStatus
 from wamcp.simulator.speech import Line, next_status, say
 
 Happening = list[Change]
+
+_IDENTIFIERS = {
+    "from": "wa_id",
+    "wa_id": "wa_id",
+    "from_user_id": "bsuid",
+    "user_id": "bsuid",
+    "previous_user_id": "bsuid",
+    "from_parent_user_id": "parent_bsuid",
+    "parent_user_id": "parent_bsuid",
+    "previous_parent_user_id": "parent_bsuid",
+}
+"""The kind of identifier behind each key that a message about a change may have."""
 
 
 def text(town: Town) -> Happening:
@@ -114,34 +126,28 @@ def referral(town: Town) -> Happening:
 def move(town: Town) -> Happening:
     """Somebody changes the number, and with it the BSUID; Meta says so in one message or in two, and he writes on."""
     soul = town.somebody()
-    before, seen = soul.who, named_as(soul)
+    before = soul.who
     hello = _written(town, soul, contents.text(town, soul), ours=False)
     after = moved(town, soul)
-    both = before.wa_id is not None and before.bsuid is not None
     phones: Item = {"body": f"{before.name} changed the number", "type": "user_changed_number"}
     phones |= bodies.named(("wa_id", after.wa_id))
     ids: Item = {"body": f"{before.name} changed", "type": "user_changed_user_id"}
     ids |= bodies.named(("user_id", after.bsuid), ("previous_user_id", before.bsuid))
     ids |= bodies.named(("parent_user_id", after.parent_bsuid), ("previous_parent_user_id", before.parent_bsuid))
-    told: list[tuple[Item, Item]] = []
-    if both and town.rng.random() < 0.5:
-        told.append(({"from": before.wa_id}, {**ids, **phones}))
+    old = bodies.named(("from", before.wa_id))
+    if before.wa_id and before.bsuid and town.rng.random() < 0.5:
+        told = [(old, {**ids, **phones})]
     else:
-        told += [({"from": before.wa_id}, phones)] if before.wa_id else []
-        told += [({}, ids)] if before.bsuid else []
-    changes = [_system(town, soul, *each) for each in told]
-    changes[0].people += [seen, named_as(soul)]
+        told = ([(old, phones)] if before.wa_id else []) + ([({}, ids)] if before.bsuid else [])
     town.later(3, lambda town: _written(town, soul, contents.text(town, soul), ours=False))
-    return [*hello, *changes]
+    return [*hello, *(_system(town, soul, *each) for each in told)]
 
 
 def identity(town: Town) -> Happening:
     """Somebody has a new telephone: his keys changed."""
     soul = town.somebody()
     told = {"body": f"{soul.who.name} has new keys", "type": "customer_identity_changed", "identity": "7kx2"}
-    change = _system(town, soul, bodies.sender(soul.who), told)
-    change.people.append(named_as(soul))
-    return [change]
+    return [_system(town, soul, bodies.sender(soul.who), told)]
 
 
 def status(town: Town) -> Happening:
@@ -202,11 +208,14 @@ def _unreact(soul: Soul, about: Spoken, ours: bool, town: Town) -> Happening:
 
 
 def _system(town: Town, soul: Soul, sender: Item, told: Item) -> Change:
+    """A message of Meta's about ``soul``: without contacts, and with no more of his identifiers than it says."""
     change = say(town, soul, Line({"type": "system", "system": told}))
+    del change.value["contacts"]
     item = change.value["messages"][0]
-    change.value.pop("contacts")
     change.value["messages"] = [{**sender, **{key: item[key] for key in ("id", "timestamp", "type", "system")}}]
-    change.people.clear()
+    known = {**sender, **told}
+    named = ((kind, known[key]) for key, kind in _IDENTIFIERS.items() if known.get(key))
+    change.people[:] = [SaidPerson(soul.key, frozenset(named))]
     return change
 
 

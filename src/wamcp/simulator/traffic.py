@@ -8,12 +8,16 @@ from itertools import accumulate
 from itertools import count as counting
 from typing import NamedTuple
 
+from wamcp.errors import Misconfigured
 from wamcp.simulator import bodies
 from wamcp.simulator.bodies import MIDNIGHT, SHOP, WORKSHOP, Customer, Item, Number
 from wamcp.simulator.day import a_day
+from wamcp.simulator.faults import NONE, Faults
+from wamcp.simulator.lives import lives
+from wamcp.simulator.mix import parse_mix
 from wamcp.simulator.phrases import EMOJI, NAMES, WEIGHTS, words
 
-__all__ = ["a_day", "events"]
+__all__ = ["a_day", "events", "lives", "traffic"]
 
 _STATUS_ORDER = ("sent", "delivered", "read")
 _REMEMBERED = 500
@@ -53,6 +57,19 @@ def events(
     for _ in range(count) if count else counting():
         town.now += rng.expovariate(rate)
         yield _status(town) if rng.random() < statuses else _message(town)
+
+
+def traffic(seed: int, count: int, mix: str, faults: Faults, rate: float) -> Iterator[bytes]:
+    """``count`` webhooks (0: without end) of a ``mix`` as the command line names it, ``rate`` a second by their times.
+
+    The mix ``texts`` knows no faults; raises ``Misconfigured`` for those, and for a mix that there is not.
+    """
+    chosen = parse_mix(mix)
+    if chosen is not None:
+        return (said.body for said in lives(seed, count, mix=chosen, faults=faults, rate=rate))
+    if faults != NONE:
+        raise Misconfigured("Duplicates, batches, reordering and faults need another mix than texts.")
+    return events(seed, count, rate=rate)
 
 
 def _customer(rng: random.Random, rank: int) -> _Regular:
