@@ -11,7 +11,11 @@ from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "whatsapp"
-NAMES = sorted(path.stem for path in FIXTURES.glob("*.json") if not path.name.endswith(".expected.json"))
+NAMES = sorted(
+    str(path.relative_to(FIXTURES).with_suffix(""))
+    for path in FIXTURES.rglob("*.json")
+    if not path.name.endswith(".expected.json")
+)
 
 
 def as_json(facts: Facts) -> Any:
@@ -37,5 +41,7 @@ def test_a_webhook_says_what_its_fixture_expects(name: str) -> None:
 
 
 def test_every_fixture_has_its_expectation_and_every_expectation_its_fixture() -> None:
-    expectations = sorted(path.name.removesuffix(".expected.json") for path in FIXTURES.glob("*.expected.json"))
+    expectations = sorted(
+        str(path.relative_to(FIXTURES)).removesuffix(".expected.json") for path in FIXTURES.rglob("*.expected.json")
+    )
     assert expectations == NAMES

@@ -14,7 +14,7 @@ ACCOUNT_UPDATES = 1
 
 def day() -> tuple[list[MessageFact], list[StatusFact]]:
     facts = [read_event(body) for body in a_day(1)]
-    assert sum(len(each.parked) for each in facts) == ACCOUNT_UPDATES
+    assert sum(len(each.account) for each in facts) == ACCOUNT_UPDATES
     return [fact for each in facts for fact in each.messages], [fact for each in facts for fact in each.statuses]
 
 

@@ -4,12 +4,19 @@ from typing import Any
 
 import msgspec
 
-from wamcp.vocabulary import ParkedKind
+from wamcp.vocabulary import ParkedKind, UnknownKind
 from wamcp.whatsapp.payload import repair
-from wamcp.whatsapp.payload.facts import Facts, ParkedFact
+from wamcp.whatsapp.payload.facts import Facts, NumberFact, ParkedFact
+from wamcp.whatsapp.payload.fields import FIELDS, read_unknown
+from wamcp.whatsapp.payload.fields.place import Place
+from wamcp.whatsapp.payload.history import read_history
+from wamcp.whatsapp.payload.notices import KNOWN as NOTICES
+from wamcp.whatsapp.payload.notices import read_notices
 from wamcp.whatsapp.payload.people import Contact, contact_from
-from wamcp.whatsapp.payload.scalars import identifier, mapping, string
+from wamcp.whatsapp.payload.scalars import identifier, mapping, string, unix_seconds
 from wamcp.whatsapp.payload.shapes import MESSAGE_FIELDS, OBJECT, Metadata, Value
+from wamcp.whatsapp.payload.standby import flattened
+from wamcp.whatsapp.payload.unknown import note, note_unknown_keys
 from wamcp.whatsapp.payload.value import read_value
 
 _Object = dict[str, msgspec.Raw]
@@ -19,8 +26,8 @@ _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_contact = msgspec.json.Decoder(Contact).decode
 
 _ITEM_LISTS = ("messages", "message_echoes", "statuses")
-_VALUE_KEYS = frozenset({"messaging_product", "metadata", "contacts", *_ITEM_LISTS})
-_EMPTY = frozenset({b"", b"null", b"[]", b"{}", b'""'})
+_PLAIN_KEYS = frozenset({"messaging_product", "metadata", "contacts", *_ITEM_LISTS})
+_VALUE_KEYS = _PLAIN_KEYS | {*NOTICES, "standby", "history"}
 
 
 def read_loosely(body: bytes, facts: Facts) -> None:
@@ -33,7 +40,7 @@ def read_loosely(body: bytes, facts: Facts) -> None:
     if "entry" not in top:
         _park(facts, "", ParkedKind.MALFORMED, "a body without entry", None)
         return
-    _park_extras(top, frozenset({"object", "entry"}), "", facts)
+    _note_extras(top, {"object", "entry"}, "body", facts)
     for index, raw in enumerate(_items(top, "entry", "", facts)):
         _read_entry(raw, f"entry/{index}", facts)
 
@@ -43,42 +50,89 @@ def _read_entry(raw: msgspec.Raw, path: str, facts: Facts) -> None:
     if entry is None:
         return
     waba_id = identifier(_plain(entry.get("id"))) or ""
-    _park_extras(entry, frozenset({"id", "time", "changes"}), path, facts)
+    at = unix_seconds(_plain(entry.get("time")))
+    _note_extras(entry, {"id", "time", "changes"}, "entry", facts)
     for index, change in enumerate(_items(entry, "changes", path, facts)):
-        _read_change(change, waba_id, f"{path}/changes/{index}", facts)
+        _read_change(change, waba_id, at, f"{path}/changes/{index}", facts)
 
 
-def _read_change(raw: msgspec.Raw, waba_id: str, path: str, facts: Facts) -> None:
+def _read_change(raw: msgspec.Raw, waba_id: str, at: int | None, path: str, facts: Facts) -> None:
     change = _object(raw, path, facts)
     if change is None:
         return
+    _note_extras(change, {"field", "value"}, "change", facts)
     field = string(_plain(change.get("field")))
+    written = change.get("value", msgspec.Raw(b"null"))
     if field is not None and field not in MESSAGE_FIELDS:
-        _park(facts, path, ParkedKind.UNMODELLED, f"field {_shown(field)} is not read yet", raw)
+        _read_other(written, Place(waba_id, field, path, at), facts)
         return
-    value = _object(change.get("value", msgspec.Raw(b"null")), f"{path}/value", facts)
+    value = _object(written, f"{path}/value", facts)
     if value is None:
         return
     if field is None and _VALUE_KEYS.isdisjoint(value):
-        _park(facts, path, ParkedKind.UNMODELLED, "a change that names no field", raw)
+        _park(facts, path, ParkedKind.MALFORMED, "a change that names no field", raw)
         return
-    _park_extras(change, frozenset({"field", "value"}), path, facts)
-    _park_extras(value, _VALUE_KEYS, path, facts)
     _read_value(value, waba_id, field or "messages", path, facts)
 
 
+def _read_other(written: msgspec.Raw, place: Place, facts: Facts) -> None:
+    """A field that carries no messages, or one that nobody has a word for, which may carry some all the same."""
+    value = _plain(written)
+    read = FIELDS.get(place.field)
+    if read is not None:
+        read(value, place, facts)
+        return
+    read_unknown(value, place, facts)
+    if isinstance(value, dict) and "metadata" in value and not _VALUE_KEYS.isdisjoint(value):
+        parts = _object(written, place.path, facts)
+        if parts is not None:
+            lists = {key: parts[key] for key in parts if key in _PLAIN_KEYS}
+            _read_value(lists, place.waba_id, place.field, place.path, facts)
+
+
 def _read_value(value: _Object, waba_id: str, field: str, path: str, facts: Facts) -> None:
-    lists = {key: _items(value, key, path, facts) for key in _ITEM_LISTS}
     metadata = mapping(_plain(value.get("metadata")))
     number = identifier(metadata.get("phone_number_id"))
+    display = string(metadata.get("display_phone_number"))
+    note_unknown_keys(facts.unknowns, metadata, _METADATA, "metadata")
+    beside = {
+        key: _plain(raw)
+        for key, raw in value.items()
+        if key not in _PLAIN_KEYS and not (key == field and key in ("standby", "history")) and bytes(raw) not in _EMPTY
+    }
+    if beside:
+        read_notices(beside, (waba_id, field, path), (number, display), facts)
+    _read_items(value, (number, display, waba_id), field, path, facts)
+    if field == "standby":
+        inner = _object(value.get("standby", msgspec.Raw(b"{}")), f"{path}/standby", facts) or {}
+        _read_items(inner, (number, display, waba_id), field, f"{path}/standby", facts)
+        others = {key: _plain(raw) for key, raw in inner.items() if key not in _PLAIN_KEYS}
+        if others:
+            read_notices(others, (waba_id, field, f"{path}/standby"), (number, display), facts)
+    if field == "history" and bytes(value.get("history", b"null")) != b"null":
+        if number is None:
+            _park(facts, f"{path}/history", ParkedKind.MALFORMED, _NO_NUMBER, value["history"])
+            return
+        named = NumberFact(number, display, waba_id)
+        if named not in facts.numbers:
+            facts.numbers.append(named)
+        read_history(_plain(value["history"]), named, path, facts)
+
+
+def _read_items(value: _Object, ours: tuple[str | None, str | None, str], field: str, path: str, facts: Facts) -> None:
+    """The lists of messages, echoes and statuses of ``value``, which came to ``ours``: number, display, account."""
+    lists = {key: _items(value, key, path, facts) for key in _ITEM_LISTS}
     contacts = _contacts(value, path, facts)
+    number, display, waba_id = ours
     if number is not None:
-        named = Metadata(number, string(metadata.get("display_phone_number")))
-        read_value(Value(named, None, contacts, **lists), waba_id, field, path, facts)
+        if field == "standby":
+            lists["message_echoes"] = [flattened(raw) for raw in lists["message_echoes"]]
+        if any(lists.values()) or contacts or field != "standby":
+            read_value(Value(Metadata(number, display), None, contacts, **lists), waba_id, field, path, facts)
         return
     for key, items in lists.items():
         for index, raw in enumerate(items):
-            _park(facts, f"{path}/{key}/{index}", ParkedKind.MALFORMED, "the change names no phone_number_id", raw)
+            _park(facts, f"{path}/{key}/{index}", ParkedKind.MALFORMED, _NO_NUMBER, raw)
 
 
 def _contacts(value: _Object, path: str, facts: Facts) -> list[Contact]:
@@ -89,6 +143,7 @@ def _contacts(value: _Object, path: str, facts: Facts) -> list[Contact]:
         except repair.UNREADABLE:
             known = _plain(raw)
             if isinstance(known, dict):
+                note_unknown_keys(facts.unknowns, known, _CONTACT, "contacts")
                 contacts.append(contact_from(known))
             else:
                 _park(facts, f"{path}/contacts/{index}", ParkedKind.MALFORMED, "a contact that is no object", raw)
@@ -114,11 +169,10 @@ def _items(parent: _Object, key: str, path: str, facts: Facts) -> list[msgspec.R
         return []
 
 
-def _park_extras(parent: _Object, known: frozenset[str], path: str, facts: Facts) -> None:
-    for key, raw in parent.items():
-        if key not in known and bytes(raw) not in _EMPTY:
-            name = key[:64]
-            _park(facts, f"{path}/{name}".lstrip("/"), ParkedKind.UNMODELLED, f"key {_shown(key)} is not read yet", raw)
+def _note_extras(parent: _Object, known: set[str], where: str, facts: Facts) -> None:
+    for key in parent:
+        if key not in known:
+            note(facts.unknowns, UnknownKind.KEY, f"{where}.{key}")
 
 
 def _park(facts: Facts, path: str, kind: ParkedKind, reason: str, raw: msgspec.Raw | None) -> None:
@@ -137,3 +191,12 @@ def _plain(raw: msgspec.Raw | None) -> Any:
 
 def _shown(word: object) -> str:
     return repr(word)[:80]
+
+
+_EMPTY = frozenset({b"", b"null", b"[]", b"{}", b'""'})
+_NO_NUMBER = "the change names no phone_number_id"
+_METADATA = dict.fromkeys(("phone_number_id", "display_phone_number"))
+_CONTACT = {
+    **dict.fromkeys(("wa_id", "user_id", "parent_user_id", "identity_key_hash", "input")),
+    "profile": dict.fromkeys(("name", "username", "country_code")),
+}

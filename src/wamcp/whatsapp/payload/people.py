@@ -12,20 +12,22 @@ from wamcp.whatsapp.payload.scalars import LONGEST_NAME, Id, identifier, mapping
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
 
-class Profile(msgspec.Struct, gc=False):
+class Profile(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """What somebody calls himself."""
 
     name: str | None = None
     username: str | None = None
+    country_code: str | None = None
 
 
-class Contact(msgspec.Struct, gc=False):
+class Contact(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """An entry of ``contacts[]``; every key is optional."""
 
     wa_id: Id | None = None
     user_id: Id | None = None
     parent_user_id: Id | None = None
     profile: Profile | None = None
+    identity_key_hash: str | None = None
 
 
 class _Directory(NamedTuple):
@@ -157,6 +159,16 @@ def contact_from(item: dict[str, Any]) -> Contact:
         identifier(item.get("parent_user_id")),
         Profile(string(profile.get("name")), string(profile.get("username"))),
     )
+
+
+def person_named(person: Person | None, words: dict[str, Any]) -> Person | None:
+    """``person`` with the name and the username that stand among ``words``."""
+    if person is None:
+        return None
+    profile = mapping(words.get("profile"))
+    name = _words(string(profile.get("name")) or string(words.get("name")))
+    username = _handle(string(words.get("username")) or string(profile.get("username")))
+    return Person(person.bsuid, person.parent_bsuid, person.wa_id, name, username)
 
 
 def is_named(person: Person) -> bool:

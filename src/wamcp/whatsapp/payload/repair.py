@@ -47,6 +47,14 @@ def repaired(body: bytes) -> bytes:
     return msgspec.json.encode(_decode_tolerantly(body))
 
 
+def encode(value: Any) -> bytes:
+    """``value``, decoded before, as JSON again; numbers that msgspec does not write are written all the same."""
+    try:
+        return msgspec.json.encode(value)
+    except (OverflowError, *UNREADABLE):
+        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def _decode_tolerantly(data: bytes) -> Any:
     text = data.decode("utf-8", "replace").removeprefix("\ufeff")
     return _clean(json.loads(text, strict=False, parse_int=_integer))

@@ -11,10 +11,10 @@ OBJECT = "whatsapp_business_account"
 ECHO_FIELDS = frozenset({"smb_message_echoes", "message_echoes"})
 """Messages that the business wrote on its phone, or another app of its in its name."""
 
-MESSAGE_FIELDS = ECHO_FIELDS | {"messages"}
+MESSAGE_FIELDS = ECHO_FIELDS | {"messages", "standby", "history"}
 
 
-class Metadata(msgspec.Struct, gc=False):
+class Metadata(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Which of our numbers the change is about."""
 
     phone_number_id: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]

@@ -4,17 +4,19 @@ from typing import Any
 
 import msgspec
 
-from wamcp.vocabulary import ParkedKind
+from wamcp.vocabulary import DeliveryStatus, ParkedKind, UnknownKind
 from wamcp.whatsapp.payload import repair
-from wamcp.whatsapp.payload.facts import ParkedFact, Person, StatusFact
+from wamcp.whatsapp.payload.facts import Facts, ParkedFact, Person, StatusFact
 from wamcp.whatsapp.payload.people import Company, acquainted, identified
-from wamcp.whatsapp.payload.scalars import Id, identifier, mapping, unix_seconds
+from wamcp.whatsapp.payload.scalars import Id, identifier, mapping, string, unix_seconds
+from wamcp.whatsapp.payload.unknown import ERROR, Shape, note, note_unknown_keys
 
 _ABSENT = msgspec.Raw()
-_EMPTY = frozenset({b"", b"null", b"[]", b"{}"})
 
 
-class _Status(msgspec.Struct, gc=False):
+class _Status(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A status of which our columns hold everything but the priced conversation; others take the general way."""
+
     id: Id
     status: Id
     timestamp: str | int
@@ -22,10 +24,7 @@ class _Status(msgspec.Struct, gc=False):
     recipient_user_id: Id | None = None
     recipient_parent_user_id: Id | None = None
     parent_recipient_user_id: Id | None = None
-    recipient_type: str | None = None
-    recipient_participant_id: Id | None = None
-    participant_recipient_id: Id | None = None
-    recipient_participant_user_id: Id | None = None
+    biz_opaque_callback_data: str | None = None
     errors: msgspec.Raw = _ABSENT
     pricing: msgspec.Raw = _ABSENT
     conversation: msgspec.Raw = _ABSENT
@@ -34,78 +33,115 @@ class _Status(msgspec.Struct, gc=False):
 _decode_status = msgspec.json.Decoder(_Status).decode
 
 
-def read_status(raw: msgspec.Raw, number: str, company: Company, path: str) -> StatusFact | ParkedFact:
-    """The status written in ``raw`` about a message of our ``number``. Never raises.
+def read_status(raw: msgspec.Raw, number: str, company: Company, path: str, facts: Facts) -> None:
+    """Adds to ``facts`` the status written in ``raw`` about a message of our ``number``. Never raises.
 
     Parked when it has no wamid, status or time; status values that Meta has added since are kept as they are.
     """
     try:
         status = _decode_status(raw)
     except repair.UNREADABLE:
-        status = None
-    if status is None:
-        try:
-            status = _status_from(repair.decode(raw))
-        except repair.UNREADABLE as error:
-            return ParkedFact(path, ParkedKind.MALFORMED.value, f"not readable as JSON: {error}"[:200], bytes(raw))
+        _read_raw(raw, number, company, path, facts)
+        return
     at = unix_seconds(status.timestamp)
-    if at is None or not status.id or not status.status:
-        return ParkedFact(path, ParkedKind.MALFORMED.value, _what_is_missing(status), bytes(raw))
-    if status.recipient_type == "group":
-        recipient, participant = None, _member(status)
-    else:
-        recipient, participant = acquainted(*_recipient(status), company), ""
-    return StatusFact(
-        path,
-        number,
-        status.id,
-        status.status,
-        participant,
-        at,
-        recipient,
-        None if status.errors is _ABSENT else _kept(status.errors),
-        _pricing(status),
+    if at is None or not status.id or status.status not in _KNOWN:
+        _read_raw(raw, number, company, path, facts)
+        return
+    conversation = _kept(status.conversation)
+    if conversation is not None and b'"pricing"' in conversation:
+        _read_raw(raw, number, company, path, facts)
+        return
+    parent = status.recipient_parent_user_id or status.parent_recipient_user_id
+    facts.statuses.append(
+        StatusFact(
+            path,
+            number,
+            status.id,
+            status.status,
+            "",
+            at,
+            acquainted(status.recipient_id, status.recipient_user_id, parent, company),
+            _kept(status.errors),
+            _kept(status.pricing),
+            "",
+            status.biz_opaque_callback_data or None,
+            None if conversation is None else b'{"conversation":' + conversation + b"}",
+        )
     )
 
 
 def recipient_of(item: dict[str, Any]) -> Person | None:
-    """Whom a status names as the recipient, before the contacts are asked; nobody for a group."""
-    status = _status_from(item)
-    return None if status.recipient_type == "group" else identified(*_recipient(status))
+    """Whom a status names as the recipient, before the contacts are asked; in a group the member."""
+    return identified(*(_member_ids(item) if _is_of_group(item) else _recipient_ids(item)))
 
 
-def _status_from(item: object) -> _Status:
-    """A status whose types are not the documented ones, as far as it can be used."""
-    known = mapping(item)
-    words = {key: identifier(known.get(key)) for key in _WORDS}
-    parts = {key: msgspec.Raw(msgspec.json.encode(known[key])) for key in _PARTS if known.get(key)}
-    timestamp = unix_seconds(known.get("timestamp")) or ""
-    return msgspec.convert(
-        {**words, "id": words["id"] or "", "status": words["status"] or "", "timestamp": timestamp}, _Status
-    ).__replace__(**parts)
-
-
-def _recipient(status: _Status) -> tuple[str | None, str | None, str | None]:
-    """Phone number, BSUID and parent BSUID; the last was spelled in another way before 2026-05-05."""
-    parent = status.recipient_parent_user_id or status.parent_recipient_user_id
-    return status.recipient_id, status.recipient_user_id, parent
-
-
-def _member(status: _Status) -> str:
-    """The member of a group whom the status is about; Meta's pages spell the key in two ways."""
-    return (
-        status.recipient_participant_id or status.participant_recipient_id or status.recipient_participant_user_id or ""
+def _read_raw(raw: msgspec.Raw, number: str, company: Company, path: str, facts: Facts) -> None:
+    fragment = bytes(raw)
+    try:
+        item = repair.decode(fragment)
+    except repair.UNREADABLE as error:
+        reason = f"not readable as JSON: {error}"[:200]
+        facts.parked.append(ParkedFact(path, ParkedKind.MALFORMED.value, reason, fragment))
+        return
+    item = mapping(item)
+    wamid, word, at = identifier(item.get("id")), identifier(item.get("status")), unix_seconds(item.get("timestamp"))
+    if wamid is None or word is None or at is None:
+        reason = _what_is_missing(wamid, word)
+        facts.parked.append(ParkedFact(path, ParkedKind.MALFORMED.value, reason, fragment))
+        return
+    kind = string(item.get("type")) or ""
+    of_group = _is_of_group(item)
+    ids = _member_ids(item) if of_group else _recipient_ids(item)
+    extra = {key: part for key, part in item.items() if key not in _COLUMNS and part not in _BLANK}
+    if of_group and (group_id := identifier(item.get("recipient_id"))):
+        extra["group_id"] = group_id
+    if not kind and word not in _KNOWN:
+        note(facts.unknowns, UnknownKind.STATUS, word)
+    note_unknown_keys(facts.unknowns, item, SHAPE, "statuses")
+    facts.statuses.append(
+        StatusFact(
+            path,
+            number,
+            wamid,
+            word,
+            next((each for each in (ids[0], ids[1]) if each), "") if of_group else "",
+            at,
+            acquainted(*ids, company),
+            repair.encode(item["errors"]) if item.get("errors") else None,
+            _pricing(item),
+            kind,
+            string(item.get("biz_opaque_callback_data")),
+            repair.encode(extra) if extra else None,
+        )
     )
 
 
-def _pricing(status: _Status) -> bytes | None:
+def _is_of_group(item: dict[str, Any]) -> bool:
+    return item.get("recipient_type") == "group"
+
+
+def _recipient_ids(item: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """Phone number, BSUID and parent BSUID; the last was spelled in another way before 2026-05-05."""
+    keys = ("recipient_parent_user_id", "parent_recipient_user_id", "parent_user_id")
+    parent = next(filter(None, (identifier(item.get(key)) for key in keys)), None)
+    return identifier(item.get("recipient_id")), identifier(item.get("recipient_user_id")), parent
+
+
+def _member_ids(item: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """The same of the member of a group whom the status is about; Meta's pages spell the keys in several ways."""
+    phone = identifier(item.get("recipient_participant_id")) or identifier(item.get("participant_recipient_id"))
+    user = identifier(item.get("recipient_participant_user_id")) or identifier(
+        item.get("participant_recipient_user_id")
+    )
+    parent = identifier(item.get("recipient_participant_parent_user_id"))
+    own = _recipient_ids(item)
+    return phone, user or own[1], parent or own[2]
+
+
+def _pricing(item: dict[str, Any]) -> bytes | None:
     """The price, which samples of group statuses nest in ``conversation``."""
-    if status.pricing is not _ABSENT:
-        return _kept(status.pricing)
-    if status.conversation is _ABSENT or b'"pricing"' not in bytes(status.conversation):
-        return None
-    pricing = mapping(repair.decode(status.conversation)).get("pricing")
-    return msgspec.json.encode(pricing) if pricing else None
+    pricing = item.get("pricing") or mapping(item.get("conversation")).get("pricing")
+    return repair.encode(pricing) if pricing else None
 
 
 def _kept(raw: msgspec.Raw) -> bytes | None:
@@ -113,13 +149,32 @@ def _kept(raw: msgspec.Raw) -> bytes | None:
     return None if data in _EMPTY else data
 
 
-def _what_is_missing(status: _Status) -> str:
-    if not status.id:
+def _what_is_missing(wamid: str | None, word: str | None) -> str:
+    if wamid is None:
         return "a status without id"
-    if not status.status:
+    if word is None:
         return "a status that says nothing"
     return "a status whose timestamp is missing or cannot be read"
 
 
-_PARTS = ("errors", "pricing", "conversation")
-_WORDS = tuple(name for name in _Status.__struct_fields__ if name not in (*_PARTS, "timestamp"))
+_EMPTY = frozenset({b"", b"null", b"[]", b"{}"})
+_BLANK: tuple[object, ...] = (None, "", [], {})
+_KNOWN = frozenset({*DeliveryStatus, "deleted", "warning"})
+_COLUMNS = frozenset(
+    {
+        "id", "status", "timestamp", "type", "recipient_id", "recipient_user_id", "recipient_parent_user_id",
+        "parent_recipient_user_id", "recipient_type", "recipient_participant_id", "participant_recipient_id",
+        "recipient_participant_user_id", "participant_recipient_user_id", "recipient_participant_parent_user_id",
+        "parent_user_id", "errors", "pricing", "biz_opaque_callback_data",
+    }
+)  # fmt: skip
+SHAPE: Shape = {
+    **dict.fromkeys(_COLUMNS),
+    "errors": ERROR,
+    "pricing": dict.fromkeys(("billable", "pricing_model", "type", "category")),
+    "conversation": {
+        **dict.fromkeys(("id", "expiration_timestamp", "origin", "pricing")),
+    },
+    **dict.fromkeys(("payment", "template_id", "message", "recipient_identity_key_hash", "from", "group_id")),
+}
+"""What a status may have; the last ones are kept in ``extra``."""

@@ -2,11 +2,10 @@
 
 from functools import partial
 
-import msgspec
-
+from wamcp.vocabulary import Source
 from wamcp.whatsapp.payload import repair
-from wamcp.whatsapp.payload.facts import Facts, MessageFact, NumberFact, Person, PersonFact, StatusFact
-from wamcp.whatsapp.payload.messages import other_party, read_message
+from wamcp.whatsapp.payload.facts import Facts, NumberFact, Person, PersonFact
+from wamcp.whatsapp.payload.message import Letterbox, other_party, read_message
 from wamcp.whatsapp.payload.people import Company
 from wamcp.whatsapp.payload.scalars import mapping
 from wamcp.whatsapp.payload.shapes import ECHO_FIELDS, Value
@@ -21,33 +20,20 @@ def read_value(value: Value, waba_id: str, field: str, path: str, facts: Facts) 
         facts.numbers.append(named)
     number, company = metadata.phone_number_id, Company(value.contacts or [], partial(_one_party, value, field))
     if value.messages:
-        _read_messages(value.messages, field in ECHO_FIELDS, f"{path}/messages/", number, company, facts)
+        outbound = field in ECHO_FIELDS
+        source = _SOURCES.get(field) or (_ECHO if outbound else _WEBHOOK)
+        box = Letterbox(number, company, source, outbound)
+        for index, raw in enumerate(value.messages):
+            read_message(raw, box, f"{path}/messages/{index}", facts)
     if value.message_echoes:
-        _read_messages(value.message_echoes, True, f"{path}/message_echoes/", number, company, facts)
+        box = Letterbox(number, company, _SOURCES.get(field) or _ECHO, True)
+        for index, raw in enumerate(value.message_echoes):
+            read_message(raw, box, f"{path}/message_echoes/{index}", facts)
     if value.statuses:
-        _read_statuses(value.statuses, f"{path}/statuses/", number, company, facts)
+        for index, raw in enumerate(value.statuses):
+            read_status(raw, number, company, f"{path}/statuses/{index}", facts)
     if company.contacts and company.met.bit_count() < len(company.contacts):
         facts.people.extend(PersonFact(number, person) for person in company.strangers())
-
-
-def _read_messages(
-    items: list[msgspec.Raw], echo: bool, path: str, number: str, company: Company, facts: Facts
-) -> None:
-    for index, raw in enumerate(items):
-        message = read_message(raw, number, company, f"{path}{index}", echo)
-        if isinstance(message, MessageFact):
-            facts.messages.append(message)
-        else:
-            facts.parked.append(message)
-
-
-def _read_statuses(items: list[msgspec.Raw], path: str, number: str, company: Company, facts: Facts) -> None:
-    for index, raw in enumerate(items):
-        status = read_status(raw, number, company, f"{path}{index}")
-        if isinstance(status, StatusFact):
-            facts.statuses.append(status)
-        else:
-            facts.parked.append(status)
 
 
 def _one_party(value: Value, field: str) -> bool:
@@ -63,3 +49,8 @@ def _one_party(value: Value, field: str) -> bool:
     except repair.UNREADABLE:
         return False
     return len(parties) == 1
+
+
+_WEBHOOK, _ECHO = Source.WEBHOOK.value, Source.ECHO.value
+_SOURCES = {"standby": Source.STANDBY.value, "history": Source.HISTORY.value}
+"""The fields whose messages came in another way than to us or from us."""
