@@ -27,7 +27,7 @@ BODIES = {
 }
 ELSEWHERE = {"messages", "smb_message_echoes", "message_echoes", "history", "standby", None}
 LISTS = (
-    "calls statuses errors groups state_sync user_preferences user_id_update automatic_events tracking_events".split()
+    ["calls", "statuses", "errors", "groups", "state_sync", "user_preferences", "user_id_update", "automatic_events", "tracking_events"]
 )
 UNDOCUMENTED = {"account_alerts.value.alert_type", "account_alerts.value.some_data"}
 
