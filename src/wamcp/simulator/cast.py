@@ -16,6 +16,9 @@ from wamcp.vocabulary import AliasKind
 REMEMBERED = 8
 WAITING = 500
 
+_OURS = 100
+"""Numbers below are the company's own, and those of the day."""
+
 _COUNTRIES = list(WEIGHTS)
 _SHARES = list(accumulate(WEIGHTS.values()))
 _PREFIXES = {"PT": ("1555010", "551195550", "55115550"), "ES": ("52155501", "5255501", "54911555", "5411555")}
@@ -24,7 +27,7 @@ _PREFIXES = {"PT": ("1555010", "551195550", "55115550"), "ES": ("52155501", "525
 
 def populate(rng: random.Random, people: int, start: float) -> "Town":
     """A town of ``people`` customers, of whom few write much and many little."""
-    fresh = count()
+    fresh = count(_OURS)
     souls = [_soul(rng, key, fresh) for key in range(people)]
     return Town(rng, start, souls, list(accumulate(1 / (rank + 10) for rank in range(people))), fresh)
 

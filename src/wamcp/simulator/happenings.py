@@ -169,8 +169,7 @@ def _call(town: Town, soul: Soul, wacid: str, ours: bool, told: Item) -> Change:
         standing=Standing.ENDED_CALL if told["event"] == "terminate" else Standing.PLACEHOLDER,
     )
     content = {"contacts": [bodies.contact(soul.who)], "calls": [item]}
-    shown = [said] if told["event"] in ("connect", "terminate") else []
-    return Change("calls", bodies.about(soul.number, content), None, shown, [], [named_as(soul)])
+    return Change("calls", bodies.about(soul.number, content), None, [said], [], [named_as(soul)])
 
 
 def _call_status(soul: Soul, wacid: str, name: str, town: Town) -> Happening:

@@ -1,6 +1,6 @@
 """How something is said: a message or a status with everything that Meta writes around it, and its truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wamcp.simulator import bodies
 from wamcp.simulator.bodies import Item
@@ -125,11 +125,13 @@ def _of_a_group(town: Town, waiting: Waiting, item: Item) -> Change:
     change = Change("messages", bodies.about(number, {"statuses": []}))
     spelling = "participant_recipient_id" if town.rng.random() < 0.1 else "recipient_participant_id"
     for member in members:
-        who = member.who if member else None
-        named = {} if who is None else bodies.named((spelling, who.wa_id), ("recipient_participant_user_id", who.bsuid))
-        participant = "" if who is None else who.wa_id or who.bsuid or ""
+        who = bodies.Customer("", None, None) if member is None else member.who
+        named = bodies.named((spelling, who.wa_id), ("recipient_participant_user_id", who.bsuid))
         change.value["statuses"].append({**item, **named})
+        participant = who.wa_id or who.bsuid or ""
         change.statuses.append(
             SaidStatus(number.phone_number_id, item["id"], item["status"], int(item["timestamp"]), participant)
         )
+        if member is not None:
+            change.people.append(named_as(member, replace(who, parent_bsuid=None)))
     return change
