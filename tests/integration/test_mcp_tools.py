@@ -66,11 +66,11 @@ def test_the_server_introduces_itself(door: Door, modern: bool) -> None:
 
 def test_every_tool_tells_what_it_is_and_does(door: Door) -> None:
     found = tools(door)
-    assert set(found) == {"get_status", "list_conversations", "get_messages", "search_messages"}
+    assert set(found) == {"get_status", "list_conversations", "get_messages", "search_messages", "get_message_stats"}
     for name, tool in found.items():
         hints = tool["annotations"]
         assert (hints["readOnlyHint"], hints["destructiveHint"], hints["idempotentHint"]) == (True, False, True)
-        assert hints["openWorldHint"] == (name != "get_status")
+        assert hints["openWorldHint"] == (name not in {"get_status", "get_message_stats"})
         assert tool["title"] == hints["title"] and len(tool["description"]) <= 300
         assert tool["inputSchema"]["additionalProperties"] is False and tool["outputSchema"]["type"] == "object"
         for parameter in tool["inputSchema"]["properties"].values():
