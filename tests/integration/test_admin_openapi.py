@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
-from hypothesis import HealthCheck, Phase
+from hypothesis import HealthCheck, Phase, strategies
 
 from tests.factories import ADMIN_KEY, NOON, Archive, settings_for
 from wamcp.db.session import Pool
@@ -22,8 +22,9 @@ SECONDS = 60
 
 @pytest.fixture
 def application(archive: Archive, reader: Pool, auditor: Pool) -> Iterator[Any]:
-    """The admin API over a small archive in which ids 1 exist."""
+    """The admin API over a small archive in which everything that has an id has a row with id 1."""
     archive.message(archive.conversation(person=archive.person("Ana Souza", wa_id="15550100001")), "Hello", NOON)
+    archive.message(archive.conversation(group="1"), "Hello all", NOON)
     archive.connection.execute("INSERT INTO webhook_events (sha256, body) VALUES ('x', '{}')")
     archive.connection.execute("INSERT INTO applied (event_id) VALUES (1)")
     yield create_app(settings_for(archive.url), reader, auditor)
@@ -43,7 +44,7 @@ def _try(route: Any, client: TestClient, deadline: float) -> int:
     """How many requests were made up for this route; none of them may break it."""
     tried = 0
 
-    @hypothesis.given(case=route.as_strategy())
+    @hypothesis.given(case=route.as_strategy(), of_known=strategies.booleans())
     @hypothesis.settings(
         max_examples=EXAMPLES,
         deadline=None,
@@ -51,11 +52,13 @@ def _try(route: Any, client: TestClient, deadline: float) -> int:
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: Any) -> None:
+    def ask(case: Any, of_known: bool) -> None:
         nonlocal tried
         if tried and time.monotonic() > deadline:
             return
         tried += 1
+        if of_known:
+            case.path_parameters = dict.fromkeys(case.path_parameters or {}, "1")
         given = case.as_transport_kwargs()
         given["headers"] = {**dict(given["headers"]), **KEY}
         given.pop("cookies", None)
