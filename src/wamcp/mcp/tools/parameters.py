@@ -39,6 +39,10 @@ OnlyType = Annotated[
 ]
 UpTo100 = Annotated[int | None, Field(ge=1, le=100, description="Rows per page, 1 to 100.")]
 UpTo50 = Annotated[int | None, Field(ge=1, le=50, description="Hits per page, 1 to 50.")]
+UpTo200 = Annotated[int | None, Field(ge=1, le=200, description="Rows at most, 1 to 200.")]
+GroupedBy = Annotated[
+    Literal["day", "conversation", "direction", "type", "status"], Field(description="What each row stands for.")
+]
 Format = Annotated[
     Literal["concise", "detailed"],
     Field(description="concise: rows of text under their days. detailed: objects with type, status, flags, links."),
