@@ -129,6 +129,15 @@ def test_a_call_is_a_line(extra: dict[str, Any], text: str) -> None:
     assert (message.text, message.standing) == (text, int(extra.get("event") == "terminate"))
 
 
+def test_the_only_side_that_a_call_names_is_the_other_party_unless_it_is_ours() -> None:
+    metadata = {"phone_number_id": "7", "display_phone_number": "15550100000"}
+    call = {"id": "wacid.1", "timestamp": 1790000000, "event": "connect", "direction": "BUSINESS_INITIATED"}
+    for side in ("from", "to"):
+        (message,) = read("calls", {"metadata": metadata, "calls": [{**call, side: "15550100001"}]}).messages
+        assert message.person is not None
+        assert (message.person.wa_id, message.direction) == ("15550100001", "outbound")
+
+
 def test_nobody_is_kept_as_known_to_a_number_that_is_not_named() -> None:
     facts = read("calls", {"calls": [{"id": "wacid.1", "timestamp": "1790000000", "from": "15550100001"}]})
     assert (facts.messages, facts.people, facts.numbers) == ([], [], [])

@@ -219,6 +219,6 @@ _ALERT = "alert_severity alert_status alert_type alert_description"
 
 READERS = {
     **{name: Reader(partial(read_sort, sort), keys(value=known)) for name, (sort, known) in _SORTS.items()},
-    "account_alerts": Reader(read_alert, keys(value=f"entity_type entity_id alert_info {_ALERT}", alert_info=_ALERT)),
+    "account_alerts": Reader(read_alert, keys(value="entity_type entity_id alert_info", alert_info=_ALERT)),
     "account_settings_update": Reader(read_settings, _SETTINGS),
 }
