@@ -66,7 +66,9 @@ def test_the_server_introduces_itself(door: Door, modern: bool) -> None:
 
 def test_every_tool_tells_what_it_is_and_does(door: Door) -> None:
     found = tools(door)
-    assert set(found) == {"get_status", "list_conversations", "get_messages", "search_messages", "get_message_stats"}
+    assert set(found) == {
+        "get_status", "list_conversations", "get_messages", "get_message", "search_messages", "get_message_stats",
+    }  # fmt: skip
     for name, tool in found.items():
         hints = tool["annotations"]
         assert (hints["readOnlyHint"], hints["destructiveHint"], hints["idempotentHint"]) == (True, False, True)
@@ -114,6 +116,7 @@ def test_every_tool_and_parameter_is_documented(door: Door) -> None:
         ("search_messages", {"query": "no such words at all"}),
         ("get_message_stats", {"group_by": "status", "business_number": "+1 555 0101", "limit": None}),
         ("get_message_stats", {"group_by": "conversation", "after": "2030-01-01"}),
+        ("get_message", {"message_id": "wamid.1.5"}),
     ],
 )
 def test_answers_keep_to_their_schema(door: Door, tool: str, arguments: dict[str, Any], modern: bool) -> None:

@@ -108,7 +108,7 @@ def _detail(connection: ReadConnection, scope: Scope, wamid: str, place: _Place)
     return DetailView(
         known_from=_known_from(message is not None, deliveries, later, place.happenings),
         wamid=wamid if scope.phones else None,
-        phone_number_id=scope.numbers[place.number].phone_number_id if place.number is not None else None,
+        number=scope.numbers[place.number] if place.number is not None else None,
         message=message,
         sender=_identity(row, scope) if message and message.direction == Direction.INBOUND else None,
         recipient=_identity(row, scope) if message and message.direction == Direction.OUTBOUND else None,

@@ -1,5 +1,6 @@
 """What the JSON beside a row holds, as its bearer may see it: phone numbers masked, nothing that JSON cannot say."""
 
+import math
 import re
 from typing import Any
 
@@ -15,13 +16,16 @@ PHONE_KEYS = frozenset(
 """Keys under which Meta writes somebody's phone number."""
 WRITTEN_OUT = frozenset({"contacts", "system"})
 """Parts, and types of messages, whose words hold phone numbers."""
+MAX_DEPTH = 100
+"""What lies deeper in JSON is not shown."""
 _ABOUT_WHAT_WAS_WRITTEN = WRITTEN_OUT | {"reaction"}
 _PHONE_IN_TEXT = re.compile(r"(?<!\w)[+(]{0,2}[0-9](?:[\s+().\-/]{0,3}[0-9]){6,}(?!\w)")
 _OPAQUE = ("wamid.", "wacid.")
 
 
 def shown(value: Any, scope: Scope) -> Any:
-    """A JSON value as the bearer may see it; lone surrogates become question marks.
+    """A JSON value as the bearer may see it; lone surrogates become question marks,
+    numbers that JSON has no word for None.
 
     Without the right to phone numbers they are masked, and Meta's ids of messages, which hold them, are None.
     """
@@ -55,13 +59,13 @@ def _masked_words(text: str) -> str:
     return _PHONE_IN_TEXT.sub(lambda match: mask(match.group()), text)
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict | list) and depth == MAX_DEPTH:
+        return "…"
     if isinstance(value, dict):
-        return {_cleaned(name): _cleaned(item) for name, item in value.items()}
+        return {_cleaned(name): _cleaned(item, depth + 1) for name, item in value.items()}
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, float) and not -1e308 < value < 1e308:
-        return None
-    return value
+        return [_cleaned(item, depth + 1) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -168,7 +168,7 @@ class DetailView:
 
     known_from: list[str]
     wamid: str | None
-    phone_number_id: str | None
+    number: NumberView | None
     message: MessageView | None
     sender: IdentityView | None
     recipient: IdentityView | None

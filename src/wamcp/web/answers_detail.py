@@ -151,7 +151,7 @@ def message_detail(view: DetailView) -> MessageDetail:
     return MessageDetail(
         known_from=view.known_from,
         wamid=view.wamid,
-        phone_number_id=view.phone_number_id,
+        phone_number_id=view.number.phone_number_id if view.number is not None else None,
         sender=_identity(view.sender),
         recipient=_identity(view.recipient),
         group_id=view.group_id,

@@ -8,6 +8,9 @@ ConversationId = Annotated[str, Field(max_length=40, description="Short id from 
 Around = Annotated[
     str | None, Field(max_length=40, description="Centre the page on this message, such as m48210 from a search.")
 ]
+MessageId = Annotated[
+    str, Field(max_length=1000, description="Short id such as m48210 from other tools, or WhatsApp's wamid.")
+]
 OnlyIn = Annotated[str | None, Field(max_length=40, description="Only in this conversation, such as c123.")]
 Contact = Annotated[
     str | None, Field(max_length=200, description="Part of the contact's name, username or phone number.")
