@@ -1,10 +1,12 @@
 """The full mix lives coherently, repeats itself for a seed, and says what it said."""
 
 import json
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,3 +257,8 @@ def test_the_mix_of_texts_knows_no_faults() -> None:
     assert len(list(traffic(1, 5, "texts", NONE, 1.0))) == 5
     with pytest.raises(Misconfigured):
         traffic(1, 5, "texts", SOME, 1.0)
+
+
+def test_every_kind_that_can_be_mixed_is_documented() -> None:
+    documented = (Path(__file__).parents[2] / "docs/commands.md").read_text().partition("The kinds to weigh")[2]
+    assert set(re.findall(r"`([a-z]+)`", documented.partition(". The mix")[0])) == set(EVERYTHING)
