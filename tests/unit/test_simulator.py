@@ -9,13 +9,18 @@ from wamcp.simulator.traffic import a_day, events
 from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import MessageFact, StatusFact
 
-ACCOUNT_UPDATES = 1
+BESIDE_MESSAGES = ["account_update", "group_lifecycle_update"]
 
 
 def day() -> tuple[list[MessageFact], list[StatusFact]]:
     facts = [read_event(body) for body in a_day(1)]
-    assert sum(len(each.account) for each in facts) == ACCOUNT_UPDATES
+    assert sorted(fact.field for each in facts for fact in each.account) == BESIDE_MESSAGES
+    assert not any(each.parked or each.unknowns for each in facts)
     return [fact for each in facts for fact in each.messages], [fact for each in facts for fact in each.statuses]
+
+
+def whose(message: MessageFact) -> str | None:
+    return message.person.bsuid if message.person else None
 
 
 def test_the_same_seed_tells_the_same_story_and_another_seed_another() -> None:
@@ -55,14 +60,40 @@ def test_the_day_has_the_conversations_that_the_demonstration_asks_about() -> No
     messages, statuses = day()
     said = "\n".join(message.text for message in messages)
     assert len({message.person for message in messages}) >= 12
-    assert 85 <= len(messages) <= 110
+    assert 95 <= len(messages) <= 120
     for words in ("azulejo", "فاتورة", "订单", "INV-2026-000123", "1.234,56", "ignore previous instructions"):
         assert words in said
     assert {status.status for status in statuses} == {"sent", "delivered", "read", "failed"}
-    assert {"text", "image", "document", "location", "reaction", "audio"} == {message.type for message in messages}
+    types = {"text", "image", "document", "location", "reaction", "audio", "edit", "revoke", "order", "interactive"}
+    assert types == {message.type for message in messages}
     assert any(message.person and message.person.wa_id is None and message.person.username for message in messages)
     assert any(message.reply_to for message in messages)
     assert {message.direction for message in messages} == {"inbound", "outbound"}
+
+
+def test_what_the_day_takes_back_corrects_or_answers_was_said_before_in_the_same_conversation() -> None:
+    messages, statuses = day()
+    said: dict[str, MessageFact] = {}
+    for message in messages:
+        for earlier in (message.refers_to, message.reply_to):
+            if earlier is not None:
+                assert said[earlier].group_id == message.group_id
+                assert message.group_id or whose(said[earlier]) == whose(message)
+        said[message.wamid] = message
+    own = [message for message in messages if message.type in ("edit", "revoke")]
+    assert len(own) == 2
+    assert all(said[message.refers_to or ""].direction == message.direction for message in own)
+    assert {status.wamid for status in statuses} <= said.keys()
+
+
+def test_the_day_has_a_group_whose_members_write_and_read() -> None:
+    messages, statuses = day()
+    talk = [message for message in messages if message.group_id]
+    ours = {message.wamid for message in talk if message.direction == "outbound"}
+    assert {message.person.name for message in talk if message.person} == {"Grace Okafor", "Pavel Novák"}
+    read = Counter(status.wamid for status in statuses if status.wamid in ours and status.status == "read")
+    assert read == dict.fromkeys(ours, 2)
+    assert len({status.participant for status in statuses if status.wamid in ours and status.status == "read"}) == 2
 
 
 def test_the_day_happens_within_the_day_asked_for_and_in_order() -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,12 @@ def to_group(number: Number, group_id: str, item: Item) -> bytes:
     return _body(
         "smb_message_echoes", number, {"message_echoes": [{"from": number.display, "group_id": group_id, **item}]}
     )
+
+
+def group_statuses(number: Number, group_id: str, item: Item, members: Sequence[Customer | None]) -> bytes:
+    """A status of a message to a group, once for each of ``members``; None for the group as a whole."""
+    told = {**item, "recipient_id": group_id, "recipient_type": "group"}
+    return _body("messages", number, {"statuses": [{**told, **_member(member)} for member in members]})
 
 
 def group_created(number: Number, group_id: str, subject: str, members: list[Customer], at: int) -> bytes:
@@ -153,6 +160,12 @@ def written(*entries: Item) -> bytes:
     """One POST of ``entries``; Meta escapes everything beyond ASCII, and the slash."""
     body = {"object": "whatsapp_business_account", "entry": entries}
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode("ascii")
+
+
+def _member(customer: Customer | None) -> Item:
+    if customer is None:
+        return {}
+    return named(("recipient_participant_id", customer.wa_id), ("recipient_participant_user_id", customer.bsuid))
 
 
 def _body(field: str, number: Number, content: Item) -> bytes:

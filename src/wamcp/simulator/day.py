@@ -1,16 +1,17 @@
 """The demonstration: one believable day of a small company, told by samples/day.txt."""
 
+import base64
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 from wamcp.simulator import bodies
 from wamcp.simulator.bodies import MIDNIGHT, Customer, Item, Number
 
-_LINE = re.compile(r"(\d\d):(\d\d) ([<>])(read|delivered|sent|failed)?(?:\^(\d+))? (.+)")
-_SPECIAL = re.compile(r"\[(image|document|location|voice|reaction)(?: ([^\]]+))?\] ?(.*)")
+_LINE = re.compile(r"(\d\d):(\d\d) ([<>])(\d)?(read|delivered|sent|failed)?(?:\^(\d+))? (.+)")
+_SPECIAL = re.compile(r"\[(image|document|location|voice|reaction|edit|revoke|list|order)(?: ([^\]]+))?\] ?(.*)")
 _REACHED = {
     "read": ("sent", "delivered", "read"),
     "delivered": ("sent", "delivered"),
@@ -18,35 +19,64 @@ _REACHED = {
     "failed": ("failed",),
 }
 _NUMBERS = {"shop": bodies.SHOP, "workshop": bodies.WORKSHOP}
+_WITHOUT_STATUS = ("edit", "revoke")
 
 
 @dataclass(slots=True)
 class _Teller:
-    """Tells one conversation: remembers the ids of its lines, so that later ones can refer to them."""
+    """Tells one conversation: remembers who wrote each line and its id, so that later ones can refer to them."""
 
     rng: random.Random
     midnight: int
-    customer: Customer
     number: Number
-    wamids: list[str]
+    customers: list[Customer]
+    subject: str | None = None
+    said: list[tuple[Customer | None, str]] = field(default_factory=list)
 
     def tell(self, line: str) -> Iterator[tuple[int, bytes]]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise ValueError(f"not a line of the day: {line!r}")
-        hour, minute, side, reached, quoted, words = match.groups()
+        hour, minute, side, member, reached, quoted, words = match.groups()
         at = self.midnight + int(hour) * 3600 + int(minute) * 60 + self.rng.randrange(50)
+        customer = self.customers[int(member or 1) - 1]
         item: Item = {"id": bodies.wamid(self.rng), "timestamp": str(at), **self._content(words)}
         if quoted:
-            item["context"] = {"from": self.number.display, "id": self.wamids[int(quoted) - 1]}
-        self.wamids.append(item["id"])
+            item["context"] = self._quotation(int(quoted))
+        if self.subject and not self.said:
+            yield at - 120, bodies.group_created(self.number, self._group_id(), self.subject, self.customers, at - 120)
+        self.said.append((customer if side == "<" else None, item["id"]))
         if side == "<":
-            yield at, bodies.inbound(self.customer, self.number, item)
+            yield at, self._inbound(customer, item)
             return
-        yield at, bodies.echo(self.customer, self.number, item)
-        for name in _REACHED[reached or "read"]:
+        yield at, self._echo(customer, item)
+        for name in () if item["type"] in _WITHOUT_STATUS else _REACHED[reached or "read"]:
             at += self.rng.randint(1, 20)
-            yield at, bodies.statuses(self.customer, self.number, bodies.status(item["id"], name, at))
+            yield at, self._status(bodies.status(item["id"], name, at))
+
+    def _group_id(self) -> str:
+        return base64.b64encode(f"group:{self.subject}".encode()).decode("ascii")
+
+    def _inbound(self, customer: Customer, item: Item) -> bytes:
+        if self.subject:
+            return bodies.in_group(customer, self.number, self._group_id(), item)
+        return bodies.inbound(customer, self.number, item)
+
+    def _echo(self, customer: Customer, item: Item) -> bytes:
+        if self.subject:
+            return bodies.to_group(self.number, self._group_id(), item)
+        return bodies.echo(customer, self.number, item)
+
+    def _status(self, item: Item) -> bytes:
+        if not self.subject:
+            return bodies.statuses(self.customers[0], self.number, item)
+        members = [None] if item["status"] == "sent" else self.customers
+        return bodies.group_statuses(self.number, self._group_id(), item, members)
+
+    def _quotation(self, line: int) -> Item:
+        customer, wamid = self.said[line - 1]
+        author = {"from": self.number.display} if customer is None else bodies.sender(customer)
+        return {**author, "id": wamid}
 
     def _content(self, words: str) -> Item:
         special = _SPECIAL.fullmatch(words)
@@ -73,7 +103,27 @@ class _Teller:
 
     def _reaction(self, argument: str, _caption: str) -> Item:
         line, emoji = argument.split()
-        return {"type": "reaction", "reaction": {"message_id": self.wamids[int(line) - 1], "emoji": emoji}}
+        return {"type": "reaction", "reaction": {"message_id": self.said[int(line) - 1][1], "emoji": emoji}}
+
+    def _edit(self, line: str, words: str) -> Item:
+        edit = {"original_message_id": self.said[int(line) - 1][1]}
+        return {"type": "edit", "edit": {**edit, "message": {"type": "text", "text": {"body": words}}}}
+
+    def _revoke(self, line: str, _words: str) -> Item:
+        return {"type": "revoke", "revoke": {"original_message_id": self.said[int(line) - 1][1]}}
+
+    def _list(self, choice: str, _words: str) -> Item:
+        key, title, description = choice.split("; ")
+        reply = {"id": key, "title": title, "description": description}
+        return {"type": "interactive", "interactive": {"type": "list_reply", "list_reply": reply}}
+
+    def _order(self, products: str, words: str) -> Item:
+        items = []
+        for product in products.split("; "):
+            name, quantity, price = product.split(" ")
+            amounts = {"quantity": int(quantity), "item_price": float(price), "currency": "EUR"}
+            items.append({"product_retailer_id": name, **amounts})
+        return {"type": "order", "order": {"catalog_id": "800000000000001", "text": words, "product_items": items}}
 
     def _media(self, mime_type: str) -> Item:
         media_id = str(self.rng.randrange(10**15, 10**16))
@@ -86,11 +136,15 @@ _CONTENT: dict[str, Callable[[_Teller, str, str], Item]] = {
     "voice": _Teller._voice,
     "location": _Teller._location,
     "reaction": _Teller._reaction,
+    "edit": _Teller._edit,
+    "revoke": _Teller._revoke,
+    "list": _Teller._list,
+    "order": _Teller._order,
 }
 
 
 def a_day(seed: int, midnight: int = MIDNIGHT) -> list[bytes]:
-    """The webhooks of one day in the order of their time: messages, our replies, statuses, one account change.
+    """The webhooks of one day in the order of their time: messages, our replies, statuses, a group, an account change.
 
     The words are always the same; ``seed`` decides ids and seconds, ``midnight`` (unix seconds, UTC) the date.
     """
@@ -99,14 +153,21 @@ def a_day(seed: int, midnight: int = MIDNIGHT) -> list[bytes]:
     teller: _Teller | None = None
     for line in (files("wamcp.simulator") / "samples" / "day.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
-            customer, number = _cast(line.removeprefix("== "))
-            teller = _Teller(rng, midnight, customer, number, [])
+            teller = _Teller(rng, midnight, *_cast(line.removeprefix("== ")))
+        elif line.startswith("+ ") and teller is not None:
+            teller.customers.append(_customer(line.removeprefix("+ ").split(" | ")))
         elif line and not line.startswith("#") and teller is not None:
             told.extend(teller.tell(line))
     return [body for _, body in sorted(told, key=lambda each: each[0])]
 
 
-def _cast(line: str) -> tuple[Customer, Number]:
-    name, phone, bsuid, number, *username = line.split(" | ")
-    wa_id = None if phone == "-" else phone
-    return Customer(name, bsuid, wa_id, username[0] if username else None), _NUMBERS[number]
+def _cast(line: str) -> tuple[Number, list[Customer], str | None]:
+    number, *who = line.split(" | ")
+    if number.startswith("group "):
+        return _NUMBERS[number.removeprefix("group ")], [], who[0]
+    return _NUMBERS[number], [_customer(who)], None
+
+
+def _customer(parts: list[str]) -> Customer:
+    name, phone, bsuid, *username = parts
+    return Customer(name, bsuid, None if phone == "-" else phone, username[0] if username else None)
