@@ -8,10 +8,13 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.factories import ADMIN_KEY, NOON, Archive, minutes, settings_for
+from tests.factories import ADMIN, ADMIN_KEY, NOON, Archive, minutes, settings_for
 from tests.telling import alias, happening, refer, rewrite, status, wamid_of
 from wamcp.access import tokens
 from wamcp.access.tokens import NewToken
+from wamcp.archive import conversations
+from wamcp.archive.asking import asking
+from wamcp.archive.conversations import ConversationsQuery
 from wamcp.db.session import Pool
 from wamcp.vocabulary import TokenKind
 from wamcp.web.app import create_app
@@ -42,6 +45,15 @@ def key_of(archive: Archive, **rights: Any) -> dict[str, str]:
     return {
         "X-Admin-Api-Key": tokens.create(archive.connection, NewToken(TokenKind.ADMIN, f"{sorted(rights)}", **rights))
     }
+
+
+def merge(archive: Archive, gone: tuple[int, str], into: tuple[int, str]) -> None:
+    """Two participants with their wa_ids."""
+    archive.connection.execute(
+        "INSERT INTO merges (from_id, into_id, from_scope, from_kind, from_value, into_scope, into_kind, into_value,"
+        " made_by) VALUES (%s, %s, 'waba', 'wa_id', %s, 'waba', 'wa_id', %s, 'ops')",
+        [gone[0], into[0], gone[1], into[1]],
+    )
 
 
 def test_everything_known_of_a_message_is_one_answer(archive: Archive, client: TestClient) -> None:
@@ -180,11 +192,7 @@ def test_a_participant_is_told_with_his_past(archive: Archive, client: TestClien
         {"p": ana, "at": NOON},
     )
     archive.connection.execute("INSERT INTO merge_candidates VALUES (%s, %s, 'number', %s)", [ana, other, NOON])
-    archive.connection.execute(
-        "INSERT INTO merges (from_id, into_id, from_scope, from_kind, from_value, into_scope, into_kind, into_value,"
-        " made_by) VALUES (%s, %s, 'waba', 'wa_id', '15550100077', 'waba', 'wa_id', %s, 'ops')",
-        [gone, ana, PHONE],
-    )
+    merge(archive, (gone, "15550100077"), (ana, PHONE))
     conversation = archive.conversation(number, ana)
     archive.message(conversation)
     happening(archive, "user_preferences", "stop", participant_id=ana, number_id=number)
@@ -203,8 +211,8 @@ def test_a_participant_is_told_with_his_past(archive: Archive, client: TestClien
     assert [(each["participant"]["id"], each["reason"]) for each in found["merge_candidates"]] == [
         (f"p{other}", "number")
     ]
-    [merge] = found["merges"]
-    assert (merge["participant"], merge["into"], merge["made_by"], merge["undone_at"]) == (
+    [told] = found["merges"]
+    assert (told["participant"], told["into"], told["made_by"], told["undone_at"]) == (
         *(f"p{gone}", f"p{ana}"),
         *("ops", None),
     )
@@ -250,6 +258,22 @@ def test_the_list_of_participants_is_searched_and_paged(archive: Archive, client
     for q in ("person 3", "@u3", "0100093"):
         assert [each["id"] for each in known(client, f"participants?q={q}")["participants"]] == [f"p{people[3]}"]
     assert ask(client, "participants?cursor=abc").status_code == 400
+
+
+def test_the_number_of_who_was_merged_finds_who_stands_for_him(
+    archive: Archive, client: TestClient, reader: Pool
+) -> None:
+    numbers = ["15550100071", "15550100072", "15550100073"]
+    first, second, third = (archive.person("Ana", wa_id=number) for number in numbers)
+    merge(archive, (first, numbers[0]), (second, numbers[1]))
+    merge(archive, (second, numbers[1]), (third, numbers[2]))
+    conversation = archive.conversation(person=third)
+    archive.message(conversation)
+    for number in numbers:
+        with asking(reader) as connection:
+            found = conversations.list_newest(connection, ADMIN, ConversationsQuery(text=f"+{number}")).items
+        assert [item.id for item in found] == [conversation]
+        assert f"p{third}" in [each["id"] for each in known(client, f"participants?q={number}")["participants"]]
 
 
 def test_a_limited_key_sees_the_people_of_its_numbers(archive: Archive, client: TestClient) -> None:

@@ -12,6 +12,7 @@ from wamcp.archive.memberships import subjects
 from wamcp.archive.scope import Scope, scope_of
 from wamcp.archive.shapes import IS_PHONE, PARTICIPANT_COLUMNS, UNANSWERED, bare_letters, conversation_view
 from wamcp.archive.views import ConversationView, Page
+from wamcp.db.merges import Merges, merges_in_force
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible
 from wamcp.vocabulary import NOT_SHOWN, conversation_ref, row_id
@@ -100,13 +101,18 @@ def like_pattern(text: str) -> str:
 def named(scope: Scope) -> str:
     """The predicate on the participant ``p``: name, username or phone number has the text of :func:`patterns`.
 
-    Of masked numbers only the end is looked at that is shown.
+    Of masked numbers only the end is looked at that is shown. The numbers of participants who were merged find the one
+    who stands for them.
     """
     phone = "a.value" if scope.phones else "right(a.value, 4)"
     name = "p.name" if scope.phones else f"CASE WHEN {IS_PHONE} THEN right(p.name, 4) ELSE p.name END"
     return f"""({bare_letters(name)} LIKE %(name_has)s OR {bare_letters("p.username")} LIKE %(name_has)s
       OR %(phone_has)s::text IS NOT NULL AND EXISTS (SELECT 1 FROM participant_aliases a
-        WHERE a.participant_id = p.id AND a.kind = 'wa_id' AND {phone} LIKE %(phone_has)s))"""
+        WHERE a.participant_id = p.id AND a.kind = 'wa_id' AND {phone} LIKE %(phone_has)s)
+      OR %(phone_has)s::text IS NOT NULL AND EXISTS (SELECT 1
+        FROM unnest(%(merged)s::bigint[], %(stand_in)s::bigint[]) AS u (merged, stand_in)
+        JOIN participant_aliases a ON a.participant_id = u.merged
+        WHERE u.stand_in = p.id AND a.kind = 'wa_id' AND {phone} LIKE %(phone_has)s))"""
 
 
 def patterns(connection: ReadConnection, text: str) -> dict[str, Any]:
@@ -115,7 +121,13 @@ def patterns(connection: ReadConnection, text: str) -> dict[str, Any]:
     row = connection.execute("SELECT public.wa_norm(%s)", [text.removeprefix("@")]).fetchone()
     bare = "".join(character for character in text if character not in " +()-./")
     digits = bare if bare.isascii() and bare.isdecimal() else None
-    return {"name_has": like_pattern(row[0] if row else text), "phone_has": f"%{digits}%" if digits else None}
+    merges = merges_in_force(connection) if digits else Merges()
+    return {
+        "name_has": like_pattern(row[0] if row else text),
+        "phone_has": f"%{digits}%" if digits else None,
+        "merged": list(merges.into),
+        "stand_in": [merges.root(each) for each in merges.into],
+    }
 
 
 def _views(connection: ReadConnection, scope: Scope, rows: list[dict[str, Any]]) -> list[ConversationView]:
