@@ -69,7 +69,9 @@ def _said(rng: random.Random, changes: list[Change], *, merge: bool = False) -> 
         tuple(said for change in changes for said in change.messages),
         tuple(said for change in changes for said in change.statuses),
         tuple(said for change in changes for said in change.people),
-        tuple(change.field for change in changes if not change.messages and not change.statuses),
+        tuple(
+            change.field for change in changes if change.field == "calls" or not (change.messages or change.statuses)
+        ),
         sum(change.malformed for change in changes),
     )
 
