@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ROOT / "tests/e2e/clients"
 CLIENTS = ROOT / ".cache/mcp-clients"
 NODE = Path(sys.executable).parent / "node"
-TOOLS = ["get_messages", "get_status", "list_conversations", "search_messages"]
+TOOLS = ["get_message", "get_message_stats", "get_messages", "get_status", "list_conversations", "search_messages"]
 BRIDGES = {
     "the forwarding module": [sys.executable, "-m", "app.mcp.server"],
     "the file": [sys.executable, "-I", str(ROOT / "src/wamcp/mcp/bridge.py")],

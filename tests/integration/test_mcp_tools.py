@@ -66,11 +66,13 @@ def test_the_server_introduces_itself(door: Door, modern: bool) -> None:
 
 def test_every_tool_tells_what_it_is_and_does(door: Door) -> None:
     found = tools(door)
-    assert set(found) == {"get_status", "list_conversations", "get_messages", "search_messages"}
+    assert set(found) == {
+        "get_status", "list_conversations", "get_messages", "get_message", "search_messages", "get_message_stats",
+    }  # fmt: skip
     for name, tool in found.items():
         hints = tool["annotations"]
         assert (hints["readOnlyHint"], hints["destructiveHint"], hints["idempotentHint"]) == (True, False, True)
-        assert hints["openWorldHint"] == (name != "get_status")
+        assert hints["openWorldHint"] == (name not in {"get_status", "get_message_stats"})
         assert tool["title"] == hints["title"] and len(tool["description"]) <= 300
         assert tool["inputSchema"]["additionalProperties"] is False and tool["outputSchema"]["type"] == "object"
         for parameter in tool["inputSchema"]["properties"].values():
@@ -112,6 +114,9 @@ def test_every_tool_and_parameter_is_documented(door: Door) -> None:
             {"query": "invoice", "response_format": "detailed", "direction": "inbound", "type": "text"},
         ),
         ("search_messages", {"query": "no such words at all"}),
+        ("get_message_stats", {"group_by": "status", "business_number": "+1 555 0101", "limit": None}),
+        ("get_message_stats", {"group_by": "conversation", "after": "2030-01-01"}),
+        ("get_message", {"message_id": "wamid.1.5"}),
     ],
 )
 def test_answers_keep_to_their_schema(door: Door, tool: str, arguments: dict[str, Any], modern: bool) -> None:
@@ -301,3 +306,24 @@ def test_cursors_say_nothing_that_a_client_could_change(door: Door) -> None:
     raw[-2] ^= 1
     broken = base64.urlsafe_b64encode(bytes(raw)).decode().rstrip("=")
     assert "again without a cursor" in door.refusal("get_messages", conversation_id="c1", limit=2, cursor=broken)
+
+
+def test_messages_are_counted_within_what_the_token_may_see(door: Door) -> None:
+    everything = door.call("get_message_stats", group_by="conversation")
+    assert {row["key"] for row in everything["rows"]} == {f"c{number}" for number in range(1, 6)}
+    assert everything["rows"][0] == {"key": "c1", "inbound": 80, "outbound": 40, "failed": 0}
+    assert everything["totals"]["inbound"] + everything["totals"]["outbound"] == door.call("get_status")["messages"]
+    assert door.audit("target, refs")[-2] == ("get_message_stats", [row["key"] for row in everything["rows"]])
+    north = door.call("get_message_stats", "north", group_by="conversation")
+    assert {row["key"] for row in north["rows"]} == NORTHERN
+    status = door.call("get_status", "north")
+    assert north["totals"]["inbound"] + north["totals"]["outbound"] == status["messages"]
+    days = door.call("get_message_stats", group_by="day", limit=2)
+    assert len(days["rows"]) == 2 and days["truncated"] and "totals" in days["notice"]
+    assert days["rows"][0]["key"] > days["rows"][1]["key"]
+    hidden = door.refusal("get_message_stats", "south", group_by="day", conversation_id="c4")
+    assert hidden == door.refusal("get_message_stats", "south", group_by="day", conversation_id="c99").replace(
+        "99", "4"
+    )
+    assert "'999'" in door.refusal("get_message_stats", group_by="day", business_number="999")
+    assert "day" in door.refusal("get_message_stats", group_by="week")

@@ -8,12 +8,13 @@ from psycopg.rows import dict_row
 
 from wamcp.access.grants import Grant
 from wamcp.archive import page
+from wamcp.archive.memberships import subjects
 from wamcp.archive.scope import Scope, scope_of
 from wamcp.archive.shapes import IS_PHONE, PARTICIPANT_COLUMNS, UNANSWERED, bare_letters, conversation_view
 from wamcp.archive.views import ConversationView, Page
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible
-from wamcp.vocabulary import conversation_ref, row_id
+from wamcp.vocabulary import NOT_SHOWN, conversation_ref, row_id
 
 MAX_SUGGESTIONS = 20
 
@@ -47,14 +48,14 @@ def list_newest(connection: ReadConnection, grant: Grant, query: ConversationsQu
     if query.unanswered_only:
         where.append(UNANSWERED)
     if query.text is not None and query.text.strip():
-        where.append(_named(scope))
-        parameters |= _patterns(connection, query.text)
+        where.append(named(scope))
+        parameters |= patterns(connection, query.text)
     if query.cursor is not None:
         active, last_id = page.unseal(grant, query, query.cursor)
         where.append("(c.last_message_at, c.id) < (%(from_active)s::timestamptz, %(from_id)s::bigint)")
         parameters |= {"from_active": page.moment(active), "from_id": last_id, "offset": 0}
     rows = _select(connection, scope, where, parameters)
-    items = [conversation_view(row, scope) for row in rows[:limit]]
+    items = _views(connection, scope, rows[:limit])
     return Page(items, _next_cursor(grant, query, items[-1]) if len(rows) > limit else None)
 
 
@@ -67,7 +68,14 @@ def get(connection: ReadConnection, grant: Grant, conversation_id: int) -> Conve
             f"No conversation {conversation_ref(conversation_id)} is visible to this client:"
             " list the conversations and take an id from there."
         )
-    return conversation_view(rows[0], scope)
+    return _views(connection, scope, rows)[0]
+
+
+def with_participant(connection: ReadConnection, scope: Scope, participant_id: int) -> list[ConversationView]:
+    """The conversations of one participant, one for each of our numbers, the most recently active first."""
+    where = ["c.participant_id = %(participant)s::bigint"]
+    parameters = {"participant": participant_id, "count": len(scope.numbers), "offset": 0}
+    return _views(connection, scope, _select(connection, scope, where, parameters))
 
 
 def complete(connection: ReadConnection, grant: Grant, prefix: str) -> list[ConversationView]:
@@ -75,12 +83,12 @@ def complete(connection: ReadConnection, grant: Grant, prefix: str) -> list[Conv
     if not prefix.strip():
         return []
     scope = scope_of(connection, grant)
-    named = _named(scope)
-    parameters: dict[str, Any] = {"count": MAX_SUGGESTIONS, "offset": 0, **_patterns(connection, prefix)}
+    wanted = named(scope)
+    parameters: dict[str, Any] = {"count": MAX_SUGGESTIONS, "offset": 0, **patterns(connection, prefix)}
     if row_id(prefix.strip(), "c") is not None:
-        named = f"({named} OR c.id::text LIKE %(id_begins)s)"
+        wanted = f"({wanted} OR c.id::text LIKE %(id_begins)s)"
         parameters["id_begins"] = prefix.strip().removeprefix("c") + "%"
-    return [conversation_view(row, scope) for row in _select(connection, scope, [named], parameters)]
+    return _views(connection, scope, _select(connection, scope, [wanted], parameters))
 
 
 def like_pattern(text: str) -> str:
@@ -89,24 +97,11 @@ def like_pattern(text: str) -> str:
     return f"%{escaped}%"
 
 
-def _select(
-    connection: ReadConnection, scope: Scope, where: list[str], parameters: dict[str, Any]
-) -> list[dict[str, Any]]:
-    count = "c.message_count"
-    if scope.since is not None:
-        count = f"(SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND {scope.messages()})"
-    statement = f"""
-      SELECT c.id, c.number_id, c.group_id, {count} AS message_count, c.last_message_at, c.last_inbound_at,
-        c.last_outbound_at, {PARTICIPANT_COLUMNS}
-      FROM conversations c LEFT JOIN participants p ON p.id = c.participant_id
-      WHERE {" AND ".join([scope.conversations(), *where])}
-      ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC LIMIT %(count)s OFFSET %(offset)s"""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement, {**scope.parameters(), **parameters}).fetchall()
+def named(scope: Scope) -> str:
+    """The predicate on the participant ``p``: name, username or phone number has the text of :func:`patterns`.
 
-
-def _named(scope: Scope) -> str:
-    """The predicate: the contact's name, username or phone number has the text; of masked numbers the shown end."""
+    Of masked numbers only the end is looked at that is shown.
+    """
     phone = "a.value" if scope.phones else "right(a.value, 4)"
     name = "p.name" if scope.phones else f"CASE WHEN {IS_PHONE} THEN right(p.name, 4) ELSE p.name END"
     return f"""({bare_letters(name)} LIKE %(name_has)s OR {bare_letters("p.username")} LIKE %(name_has)s
@@ -114,12 +109,37 @@ def _named(scope: Scope) -> str:
         WHERE a.participant_id = p.id AND a.kind = 'wa_id' AND {phone} LIKE %(phone_has)s))"""
 
 
-def _patterns(connection: ReadConnection, text: str) -> dict[str, Any]:
+def patterns(connection: ReadConnection, text: str) -> dict[str, Any]:
+    """The values of :func:`named` for what somebody typed."""
     text = text.strip().replace("\0", "")
     row = connection.execute("SELECT public.wa_norm(%s)", [text.removeprefix("@")]).fetchone()
     bare = "".join(character for character in text if character not in " +()-./")
     digits = bare if bare.isascii() and bare.isdecimal() else None
     return {"name_has": like_pattern(row[0] if row else text), "phone_has": f"%{digits}%" if digits else None}
+
+
+def _views(connection: ReadConnection, scope: Scope, rows: list[dict[str, Any]]) -> list[ConversationView]:
+    called = subjects(connection, [row["group_id"] for row in rows if row["group_id"] is not None])
+    return [conversation_view(row, scope, called.get(row["group_id"])) for row in rows]
+
+
+def _select(
+    connection: ReadConnection, scope: Scope, where: list[str], parameters: dict[str, Any]
+) -> list[dict[str, Any]]:
+    count = "c.message_count"
+    if scope.since is not None:
+        count = (
+            f"(SELECT count(*) FROM messages m WHERE m.conversation_id = c.id AND {scope.messages()}"
+            " AND m.type <> ALL(%(not_shown)s::text[]))"
+        )
+    statement = f"""
+      SELECT c.id, c.number_id, c.group_id, {count} AS message_count, c.last_message_at, c.last_inbound_at,
+        c.last_outbound_at, {PARTICIPANT_COLUMNS}
+      FROM conversations c LEFT JOIN participants p ON p.id = c.participant_id
+      WHERE {" AND ".join([scope.conversations(), *where])}
+      ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC LIMIT %(count)s OFFSET %(offset)s"""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement, {**scope.parameters(), "not_shown": list(NOT_SHOWN), **parameters}).fetchall()
 
 
 def _next_cursor(grant: Grant, query: ConversationsQuery, last: ConversationView) -> str:

@@ -1,19 +1,21 @@
 """Messages: a conversation page by page, the surroundings of one message, and single ones by id."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from psycopg.rows import dict_row
 
 from wamcp.access.grants import Grant
 from wamcp.archive import page
+from wamcp.archive.afterwards import NOTHING, Afterwards, afterwards
+from wamcp.archive.parts import shown_text
 from wamcp.archive.scope import Scope, scope_of
-from wamcp.archive.shapes import PARTICIPANT_COLUMNS, message_view
+from wamcp.archive.shapes import PARTICIPANT_COLUMNS, participant_view
 from wamcp.archive.views import MessageView, Page
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible
-from wamcp.vocabulary import conversation_ref, message_ref
+from wamcp.vocabulary import NOT_SHOWN, conversation_ref, message_ref
 
 Order = Literal["newest", "oldest"]
 
@@ -42,6 +44,7 @@ def of_conversation(connection: ReadConnection, grant: Grant, query: MessagesQue
     parameters = {
         **scope.parameters(),
         "conversation": query.conversation_id,
+        "not_shown": list(NOT_SHOWN),
         "after": page.utc(query.after),
         "before": page.utc(query.before),
     }
@@ -65,28 +68,53 @@ def get(connection: ReadConnection, grant: Grant, row_id: int) -> MessageView:
     """One message. Raises :class:`NotVisible`."""
     found = by_ids(connection, grant, [row_id])
     if not found:
-        raise NotVisible(
-            f"No message {message_ref(row_id)} is visible to this client: search for it, or list messages."
-        )
+        raise no_message(row_id)
     return found[0]
+
+
+def no_message(row_id: int) -> NotVisible:
+    """The one answer for messages that do not exist and for those that this client may not see."""
+    return NotVisible(f"No message {message_ref(row_id)} is visible to this client: search for it, or list messages.")
 
 
 def by_row_ids(connection: ReadConnection, scope: Scope, ids: list[int]) -> list[MessageView]:
     """The messages ``ids`` that lie in ``scope``, in that order."""
     if not ids:
         return []
-    statement = f"""
-      SELECT m.id, m.wamid, m.number_id, m.conversation_id, m.direction, m.source, m.type, m.sent_at, m.text,
-        m.reply_to, s.status,
-        (SELECT r.id FROM messages r WHERE r.number_id = m.number_id AND r.wamid = m.reply_to
-          AND {scope.messages("r")}) AS reply_to_id, {PARTICIPANT_COLUMNS}
-      FROM messages m
-      LEFT JOIN participants p ON p.id = m.sender_id AND m.direction = 'inbound'
-      LEFT JOIN message_state s ON s.number_id = m.number_id AND s.wamid = m.wamid
-      WHERE m.id = ANY(%(ids)s::bigint[]) AND {scope.messages()}"""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = {row["id"]: row for row in cursor.execute(statement, {**scope.parameters(), "ids": ids})}
-    return [message_view(rows[row_id], scope) for row_id in ids if row_id in rows]
+    rows = _select(connection, scope, ids)
+    directions = {(row["number_id"], row["wamid"]): row["direction"] for row in rows.values()}
+    later = afterwards(connection, scope, directions, directions)
+    return [
+        message_view(rows[row_id], scope, later.get((rows[row_id]["number_id"], rows[row_id]["wamid"]), NOTHING))
+        for row_id in ids
+        if row_id in rows
+    ]
+
+
+def message_view(row: dict[str, Any], scope: Scope, later: Afterwards) -> MessageView:
+    """The message in ``row`` as it stands after what became of it."""
+    kind, text = row["type"], row["text"]
+    return MessageView(
+        id=row["id"],
+        wamid=row["wamid"] if scope.phones else None,
+        conversation_id=row["conversation_id"],
+        phone_number_id=scope.numbers[row["number_id"]].phone_number_id,
+        direction=row["direction"],
+        source=row["source"],
+        type=kind,
+        sent_at=row["sent_at"].astimezone(UTC),
+        sender=participant_view(row, scope),
+        text=shown_text(kind, text, scope) if later.text is None else later.text,
+        reply_to=row["reply_to"] if scope.phones else None,
+        reply_to_id=row["reply_to_id"],
+        status=row["status"],
+        edited=later.text is not None,
+        revoked_at=later.revoked_at,
+        reactions=later.reactions,
+        refers_to=row["refers_to"] if scope.phones else None,
+        refers_to_id=row["refers_to_id"],
+        forwarded=_is_forwarded(row["content"]),
+    )
 
 
 def require_conversation(connection: ReadConnection, scope: Scope, conversation_id: int) -> None:
@@ -102,6 +130,29 @@ def require_conversation(connection: ReadConnection, scope: Scope, conversation_
         )
 
 
+def _select(connection: ReadConnection, scope: Scope, ids: list[int]) -> dict[int, dict[str, Any]]:
+    def named(column: str) -> str:
+        return (
+            f"(SELECT r.id FROM messages r WHERE r.number_id = m.number_id AND r.wamid = m.{column}"
+            f" AND {scope.messages('r')})"
+        )
+
+    statement = f"""
+      SELECT m.id, m.wamid, m.number_id, m.conversation_id, m.direction, m.source, m.type, m.sent_at, m.text,
+        m.reply_to, m.refers_to, m.content, s.status, {named("reply_to")} AS reply_to_id,
+        {named("refers_to")} AS refers_to_id, {PARTICIPANT_COLUMNS}
+      FROM messages m
+      LEFT JOIN participants p ON p.id = m.sender_id AND m.direction = 'inbound'
+      LEFT JOIN message_state s ON s.number_id = m.number_id AND s.wamid = m.wamid
+      WHERE m.id = ANY(%(ids)s::bigint[]) AND {scope.messages()}"""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return {row["id"]: row for row in cursor.execute(statement, {**scope.parameters(), "ids": ids})}
+
+
+def _is_forwarded(content: object) -> bool:
+    return isinstance(content, dict) and True in (content.get("forwarded"), content.get("frequently_forwarded"))
+
+
 def _from(start: tuple[datetime, int]) -> dict[str, Any]:
     return {"from_sent": start[0], "from_id": start[1]}
 
@@ -111,7 +162,7 @@ def _step(
 ) -> list[int]:
     """Row ids from the start (exclusive, when parameters have one) onwards in the order of ``query``."""
     newest = query.order == "newest"
-    where = ["m.conversation_id = %(conversation)s::bigint", scope.messages()]
+    where = ["m.conversation_id = %(conversation)s::bigint", "m.type <> ALL(%(not_shown)s::text[])", scope.messages()]
     if query.after is not None:
         where.append("m.sent_at >= %(after)s::timestamptz")
     if query.before is not None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wamcp.archive.scope import Scope
-from wamcp.archive.views import ConversationView, MessageView, ParticipantView
+from wamcp.archive.views import ConversationView, ParticipantView
 
 REPLY_WINDOW = timedelta(hours=24)
 """How long after a customer's message free text may be sent (Meta, "Customer service windows")."""
@@ -13,9 +13,10 @@ REPLY_WINDOW = timedelta(hours=24)
 PARTICIPANT_COLUMNS = """
   p.id AS participant_id, p.name, p.username,
   (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'wa_id'
-    ORDER BY value LIMIT 1) AS wa_id,
+    ORDER BY first_seen_at DESC, value DESC LIMIT 1) AS wa_id,
   (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'bsuid'
-    ORDER BY value LIMIT 1) AS bsuid"""
+    ORDER BY first_seen_at DESC, value DESC LIMIT 1) AS bsuid"""
+"""The person ``p``, with the identifiers that were introduced last."""
 
 UNANSWERED = (
     "(c.last_inbound_at IS NOT NULL AND (c.last_outbound_at IS NULL OR c.last_outbound_at < c.last_inbound_at))"
@@ -39,8 +40,13 @@ def participant_view(row: dict[str, Any], scope: Scope) -> ParticipantView | Non
     name, wa_id = row["name"], row["wa_id"]
     if not scope.phones:
         wa_id = mask(wa_id) if wa_id else wa_id
-        name = mask(name) if name and _LOOKS_LIKE_PHONE.fullmatch(name) else name
+        name = mask(name) if name and looks_like_phone(name) else name
     return ParticipantView(row["participant_id"], name, row["username"], wa_id, row["bsuid"])
+
+
+def looks_like_phone(text: str) -> bool:
+    """Whether ``text`` is seven digits or more, however they are parted, and nothing else."""
+    return _LOOKS_LIKE_PHONE.fullmatch(text) is not None
 
 
 def mask(phone: str) -> str:
@@ -48,9 +54,9 @@ def mask(phone: str) -> str:
     return "…" + "".join(character for character in phone if character.isdecimal())[-4:]
 
 
-def conversation_view(row: dict[str, Any], scope: Scope) -> ConversationView:
+def conversation_view(row: dict[str, Any], scope: Scope, group_subject: str | None = None) -> ConversationView:
     """The thread in ``row``; nothing that lies before the bearer's window shows in it."""
-    inbound, outbound = (_within(row[name], scope) for name in ("last_inbound_at", "last_outbound_at"))
+    inbound, outbound = (within(row[name], scope) for name in ("last_inbound_at", "last_outbound_at"))
     closes = inbound + REPLY_WINDOW if inbound else None
     return ConversationView(
         id=row["id"],
@@ -58,34 +64,17 @@ def conversation_view(row: dict[str, Any], scope: Scope) -> ConversationView:
         participant=participant_view(row, scope),
         group_id=row["group_id"],
         message_count=row["message_count"],
-        last_message_at=_within(row["last_message_at"], scope),
+        last_message_at=within(row["last_message_at"], scope),
         last_inbound_at=inbound,
         last_outbound_at=outbound,
         unanswered=inbound is not None and (outbound is None or outbound < inbound),
         reply_window_open_until=closes if closes and closes > datetime.now(UTC) else None,
+        group_subject=group_subject,
     )
 
 
-def message_view(row: dict[str, Any], scope: Scope) -> MessageView:
-    """The message in ``row``."""
-    return MessageView(
-        id=row["id"],
-        wamid=row["wamid"] if scope.phones else None,
-        conversation_id=row["conversation_id"],
-        phone_number_id=scope.numbers[row["number_id"]].phone_number_id,
-        direction=row["direction"],
-        source=row["source"],
-        type=row["type"],
-        sent_at=row["sent_at"].astimezone(UTC),
-        sender=participant_view(row, scope),
-        text=row["text"],
-        reply_to=row["reply_to"] if scope.phones else None,
-        reply_to_id=row["reply_to_id"],
-        status=row["status"],
-    )
-
-
-def _within(moment: datetime | None, scope: Scope) -> datetime | None:
+def within(moment: datetime | None, scope: Scope) -> datetime | None:
+    """``moment`` in UTC; None when it lies before the bearer's window."""
     if moment is None or (scope.since is not None and moment < scope.since):
         return None
     return moment.astimezone(UTC)

@@ -1,8 +1,8 @@
 """The shapes of the archive's answers, the same for the admin API and for Claude. Times are UTC."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Generic, TypeVar
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,7 +28,10 @@ class ParticipantView:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """One thread. ``unanswered``: the last word is the customer's. ``reply_window_open_until``: Meta's 24 hours."""
+    """One thread. ``unanswered``: the last word is the customer's. ``reply_window_open_until``: Meta's 24 hours.
+
+    ``group_subject`` is the newest subject that Meta told of the group.
+    """
 
     id: int
     number: NumberView
@@ -40,13 +43,41 @@ class ConversationView:
     last_outbound_at: datetime | None
     unanswered: bool
     reply_window_open_until: datetime | None
+    group_subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReactionView:
+    """Somebody's reaction to a message as it stands; ``by`` is None for us, and when nobody was named.
+
+    ``ours``: the business reacted. ``wamid`` is that of the reaction, None for who may not see phone numbers.
+    """
+
+    emoji: str
+    by: ParticipantView | None
+    ours: bool
+    at: datetime
+    wamid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """An edit, with the new text, or a revocation (``type`` edit or revoke). ``wamid`` as in a reaction."""
+
+    id: int
+    wamid: str | None
+    at: datetime
+    type: str
+    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """One message. ``sender`` is None when we wrote it; ``status`` is the furthest delivery state, if any is known.
 
-    ``wamid`` and ``reply_to`` are None for who may not see phone numbers: Meta writes the customer's into them.
+    ``text`` is that of the last edit, where ``edited``. ``refers_to`` is what a reaction, an edit or a revocation is
+    about. ``wamid``, ``reply_to`` and ``refers_to`` are None for who may not see phone numbers: Meta writes the
+    customer's into them; the row ids beside them are of messages that the bearer may see.
     """
 
     id: int
@@ -62,6 +93,170 @@ class MessageView:
     reply_to: str | None
     reply_to_id: int | None
     status: str | None
+    edited: bool = False
+    revoked_at: datetime | None = None
+    reactions: tuple[ReactionView, ...] = ()
+    refers_to: str | None = None
+    refers_to_id: int | None = None
+    forwarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HappeningView:
+    """An account event beside the person, message or call it is about; ``number_id`` is our number's row id."""
+
+    id: int
+    event_id: int
+    field: str
+    event: str
+    at: datetime
+    number_id: int | None
+    group_id: str | None
+    subject_kind: str | None
+    subject: str | None
+    severity: str
+    text: str
+    details: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipView:
+    """Somebody in a group: ``left_at`` is None while he is in it."""
+
+    group_id: str
+    subject: str | None
+    since: datetime
+    left_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityView:
+    """Somebody as one message names him; what it leaves out is what he was called last."""
+
+    participant_id: int
+    name: str | None
+    username: str | None
+    wa_id: str | None
+    bsuid: str | None
+    parent_bsuid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One status of an outbound message as Meta told it; ``kind`` is empty for how far the message came."""
+
+    status: str
+    at: datetime
+    recipient: ParticipantView | None
+    participant: str
+    errors: Any
+    pricing: Any
+    kind: str
+    callback_data: str | None
+    extra: Any
+    event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetailView:
+    """All that is known of one wamid. ``message`` is None when Meta never told the message itself.
+
+    ``known_from`` says what did: message, statuses, referring (reactions, edits, revocations), account_events.
+    ``content`` has the keys of docs/messages.md; ``original_text`` is None unless it was edited; ``deliveries`` are in
+    the order of time, ``event_ids`` ascending.
+    """
+
+    known_from: list[str]
+    wamid: str | None
+    number: NumberView | None
+    message: MessageView | None
+    sender: IdentityView | None
+    recipient: IdentityView | None
+    group_id: str | None
+    original_text: str | None
+    content: dict[str, Any]
+    reactions: tuple[ReactionView, ...]
+    revisions: tuple[RevisionView, ...]
+    revoked_at: datetime | None
+    status: str | None
+    deliveries: list[DeliveryView]
+    happenings: list[HappeningView]
+    event_ids: list[int]
+
+    @property
+    def pricing(self) -> Any:
+        """What Meta said it costs: of the first status that tells it."""
+        return next((each.pricing for each in self.deliveries if each.pricing is not None), None)
+
+    @property
+    def errors(self) -> list[Any]:
+        """The errors of the message, and then those of its statuses."""
+        told = [self.content.get("errors"), *(each.errors for each in self.deliveries)]
+        return [error for errors in told if isinstance(errors, list) for error in errors]
+
+
+@dataclass(frozen=True, slots=True)
+class NameView:
+    """What somebody was called (``kind`` name, username or book), since when, and on which day last (UTC)."""
+
+    kind: str
+    value: str
+    first_seen_at: datetime
+    last_seen_day: date
+
+
+@dataclass(frozen=True, slots=True)
+class AliasView:
+    """One of Meta's identifiers of somebody (``kind`` bsuid, parent_bsuid or wa_id), unique within ``scope``."""
+
+    participant_id: int
+    scope: str
+    kind: str
+    value: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """Somebody who may be the same person, and why."""
+
+    participant: ParticipantView
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MergeView:
+    """People decided that ``into_id`` stands for ``from_id``; in force unless ``undone_at`` is set."""
+
+    from_id: int
+    into_id: int
+    made_at: datetime
+    made_by: str
+    undone_at: datetime | None
+    undone_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A participant in the list; ``merged_into`` stands for him, if anybody does."""
+
+    participant: ParticipantView
+    merged_into: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetailView:
+    """All that is known of a participant. Aliases are also those of the participants for whom he stands."""
+
+    person: PersonView
+    names: list[NameView]
+    aliases: list[AliasView]
+    conversations: list[ConversationView]
+    groups: list[MembershipView]
+    candidates: list[CandidateView]
+    merges: list[MergeView]
+    happenings: list[HappeningView]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ def no_message(text: str) -> NotVisible:
     return NotVisible(f"No message {quoted(text)} is visible in this conversation; call search_messages.")
 
 
+def no_such_message(text: str) -> NotVisible:
+    """As :func:`no_message`, where no conversation was named."""
+    return NotVisible(f"No message {quoted(text)} is visible to this client; call search_messages.")
+
+
 def moment(name: str, text: str | None) -> datetime | None:
     """An ISO 8601 date (its first moment, UTC) or datetime (UTC unless it says otherwise)."""
     if text is None or not text.strip():

@@ -11,7 +11,7 @@ from wamcp.db.session import Pool
 from wamcp.mcp import prompts, resources
 from wamcp.mcp.courtesy import Courtesy
 from wamcp.mcp.gate import INNER_PATH, Gate
-from wamcp.mcp.tools import conversations, messages, status
+from wamcp.mcp.tools import conversations, message, messages, stats, status
 
 NAME = "wamcp"
 TITLE = "WAMCP"
@@ -65,6 +65,8 @@ def create_server(reader_pool: Pool, version: str) -> FastMCP[Any]:
     status.register(mcp, reader_pool, version)
     conversations.register(mcp, reader_pool)
     messages.register(mcp, reader_pool)
+    message.register(mcp, reader_pool)
+    stats.register(mcp, reader_pool)
     resources.register(mcp, reader_pool, version)
     prompts.register(mcp)
     # FastMCP has no argument for these; the tests watch over them.

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from wamcp.access.grants import Grant
-from wamcp.archive.views import ConversationView, MessageView, NumberView, ParticipantView
+from wamcp.archive.views import ConversationView, MessageView, NumberView, ParticipantView, ReactionView
 from wamcp.mcp import sanitize
 from wamcp.mcp.budget import MAX_TEXT, Answer, add_notice
 from wamcp.mcp.snippet import snippet
 from wamcp.vocabulary import Direction, conversation_ref, message_ref, participant_ref
 
 MAX_NAME = 80
+MAX_REACTIONS = 10
+MAX_EMOJI = 12
+"""Characters: families and flags are joined of several."""
 US = "us"
 
 
@@ -40,7 +43,7 @@ def conversation(view: ConversationView, grant: Grant) -> Answer:
     phone = {"phone": f"+{digits}" if digits else None} if grant.phones else {"phone_last4": digits[-4:] or None}
     return {
         "id": conversation_ref(view.id),
-        "untrusted_contact": contact_name(person) if view.group_id is None else "(group)",
+        "untrusted_contact": contact_name(person) if view.group_id is None else _group_name(view.group_subject),
         **phone,
         "business_number": number(view.number),
         "last_message_at": minute(view.last_message_at),
@@ -55,22 +58,29 @@ def by_day(
 ) -> Answer:
     """Messages as rows under their days (UTC), in the order given; the names of their writers once.
 
+    Rows end with notes (edited, revoked, reactions ...) where there is something to note.
+
     ``query`` and ``words`` are those of :func:`snippet`; without ``query`` the rows have the texts themselves.
     """
     days: dict[str, list[list[str]]] = {}
-    cut = 0
+    cut, has_notes = 0, False
     for message in messages:
         text, was_cut = _text(message, query, words)
         cut += was_cut
         at = message.sent_at.astimezone(UTC)
-        row = [message_ref(message.id), at.strftime("%H:%M"), _writer(message), text]
+        row = [message_ref(message.id), at.strftime("%H:%M"), writer(message), text]
         if with_conversation:
             row.insert(2, conversation_ref(message.conversation_id))
+        if noted := notes(message):
+            row.append(noted)
+            has_notes = True
         days.setdefault(at.strftime("%Y-%m-%d"), []).append(row)
     columns = ["id", "time", "from", "untrusted_text" if query is None else "untrusted_snippet"]
     if with_conversation:
         columns.insert(2, "conversation")
-    answer: Answer = {"columns": columns, "days": days, "untrusted_names": _names(messages)}
+    if has_notes:
+        columns.append("notes")
+    answer: Answer = {"columns": columns, "days": days, "untrusted_names": names(messages)}
     _say_cut(answer, cut if query is None else 0)
     return answer
 
@@ -81,27 +91,29 @@ def in_detail(messages: Sequence[MessageView], query: str | None = None, *, word
     cut = 0
     for message in messages:
         cleaned = sanitize.clean(message.text)
-        flags = list(cleaned.flags)
-        if sanitize.looks_like_an_order(cleaned.text):
-            flags.append(sanitize.INJECTION)
         cut += len(cleaned.text) > MAX_TEXT
         item = {
             "id": message_ref(message.id),
             "at": minute(message.sent_at),
             "conversation_id": conversation_ref(message.conversation_id),
             "direction": message.direction,
-            "from": _writer(message),
+            "from": writer(message),
             "type": message.type,
             "status": message.status,
-            "reply_to": message_ref(message.reply_to_id) if message.reply_to_id is not None else None,
-            "flags": flags,
+            "reply_to": ref_or_none(message.reply_to_id),
+            "refers_to": ref_or_none(message.refers_to_id),
+            "forwarded": message.forwarded,
+            "edited": message.edited,
+            "revoked_at": minute(message.revoked_at),
+            "reactions": reactions(message.reactions),
+            "flags": flags(cleaned),
             "links": [{"host": host} for host in cleaned.hosts[:20]],
             "untrusted_text": sanitize.cut(cleaned.text, MAX_TEXT),
         }
         if query is not None:
             item["untrusted_snippet"] = snippet(cleaned.text, query, words=words)
         items.append(item)
-    answer: Answer = {"messages": items, "untrusted_names": _names(messages)}
+    answer: Answer = {"messages": items, "untrusted_names": names(messages)}
     _say_cut(answer, cut)
     return answer
 
@@ -115,6 +127,62 @@ def refs(messages: Iterable[MessageView]) -> list[str]:
     return list(found)
 
 
+def notes(message: MessageView) -> str:
+    """What is to be said of a message beside its text, in short; empty when there is nothing."""
+    told = []
+    if message.refers_to_id is not None:
+        told.append(f"about {message_ref(message.refers_to_id)}")
+    if message.forwarded:
+        told.append("forwarded")
+    if message.edited:
+        told.append("edited")
+    if message.revoked_at is not None:
+        told.append(f"revoked {minute(message.revoked_at)}")
+    shown = message.reactions[:MAX_REACTIONS]
+    told += [f"{_emoji(each)} {reacted(each)}" for each in shown]
+    if len(message.reactions) > len(shown):
+        told.append(f"{len(message.reactions) - len(shown)} more reactions")
+    return ", ".join(told)
+
+
+def reactions(found: Sequence[ReactionView], limit: int = MAX_REACTIONS) -> list[dict[str, str]]:
+    """The first reactions that stand, each with who reacted."""
+    return [{"untrusted_emoji": _emoji(each), "from": reacted(each)} for each in found[:limit]]
+
+
+def reacted(reaction: ReactionView) -> str:
+    """Whose reaction it is: us, or the short id of a person."""
+    if reaction.ours:
+        return US
+    return participant_ref(reaction.by.id) if reaction.by else "unknown"
+
+
+def flags(cleaned: sanitize.Clean) -> list[str]:
+    """What readers should know of a text before they believe it."""
+    return [*cleaned.flags, *([sanitize.INJECTION] if sanitize.looks_like_an_order(cleaned.text) else [])]
+
+
+def names(messages: Sequence[MessageView]) -> dict[str, str | None]:
+    """The names of those who wrote the messages or reacted to them, by short id."""
+    people = {message.sender.id: message.sender for message in messages if message.sender}
+    for message in messages:
+        people |= {each.by.id: each.by for each in message.reactions[:MAX_REACTIONS] if each.by}
+    return {participant_ref(key): contact_name(person) for key, person in people.items()}
+
+
+def ref_or_none(row_id: int | None) -> str | None:
+    """The short id of a message, if there is one."""
+    return message_ref(row_id) if row_id is not None else None
+
+
+def _group_name(subject: str | None) -> str:
+    return f"(group) {sanitize.clean_line(subject, MAX_NAME)}" if subject else "(group)"
+
+
+def _emoji(reaction: ReactionView) -> str:
+    return sanitize.clean_line(reaction.emoji, MAX_EMOJI)
+
+
 def _text(message: MessageView, query: str | None, words: bool) -> tuple[str, bool]:
     text = sanitize.clean(message.text).text
     if query is not None:
@@ -122,15 +190,11 @@ def _text(message: MessageView, query: str | None, words: bool) -> tuple[str, bo
     return sanitize.cut(text, MAX_TEXT), len(text) > MAX_TEXT
 
 
-def _writer(message: MessageView) -> str:
+def writer(message: MessageView) -> str:
+    """Who wrote it: us, or the short id of a person."""
     if message.direction == Direction.OUTBOUND:
         return US
     return participant_ref(message.sender.id) if message.sender else "unknown"
-
-
-def _names(messages: Sequence[MessageView]) -> dict[str, str | None]:
-    people = {message.sender.id: message.sender for message in messages if message.sender}
-    return {participant_ref(key): contact_name(person) for key, person in people.items()}
 
 
 def _say_cut(answer: Answer, cut: int) -> None:

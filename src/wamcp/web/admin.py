@@ -44,9 +44,9 @@ def list_conversations(
     """The most recently updated conversations."""
     query = ConversationsQuery(limit=limit, offset=offset, cursor=cursor)
     with asking(request.app.state.reader) as connection:
-        page = threads.list_newest(connection, _grant(request), query)
+        page = threads.list_newest(connection, grant_of(request), query)
     answer = answers.conversations(page)
-    _shown(request, [item.id for item in answer.conversations])
+    note_shown(request, [item.id for item in answer.conversations])
     return answer
 
 
@@ -57,9 +57,9 @@ def list_messages(
     """The recent messages of a conversation, newest first; `before_ts` itself is not included."""
     query = MessagesQuery(_conversation(conversation_id), before=_moment(before_ts), limit=limit, cursor=cursor)
     with asking(request.app.state.reader) as connection:
-        page = letters.of_conversation(connection, _grant(request), query)
+        page = letters.of_conversation(connection, grant_of(request), query)
     answer = answers.messages(page)
-    _shown(request, [item.id for item in answer.messages])
+    note_shown(request, [item.id for item in answer.messages])
     return answer
 
 
@@ -92,18 +92,19 @@ def search_messages(request: Request, given: Annotated[SearchParameters, Query()
         cursor=given.cursor,
     )
     with asking(request.app.state.reader) as connection:
-        page = search(connection, _grant(request), query)
+        page = search(connection, grant_of(request), query)
     answer = answers.results(page)
-    _shown(request, [item.id for item in answer.messages])
+    note_shown(request, [item.id for item in answer.messages])
     return answer
 
 
-def _grant(request: Request) -> Grant:
+def grant_of(request: Request) -> Grant:
+    """What the bearer of the key may see."""
     grant: Grant = request.state.grant
     return grant
 
 
-def _shown(request: Request, refs: list[str]) -> None:
+def note_shown(request: Request, refs: list[str]) -> None:
     request.state.shown.extend(refs)
 
 

@@ -4,7 +4,15 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from wamcp.archive.views import ConversationView, MessageView, NumberView, Page, ParticipantView, SearchPage
+from wamcp.archive.views import (
+    ConversationView,
+    MessageView,
+    NumberView,
+    Page,
+    ParticipantView,
+    ReactionView,
+    SearchPage,
+)
 from wamcp.vocabulary import conversation_ref, message_ref, participant_ref
 
 
@@ -25,6 +33,13 @@ class Contact(BaseModel):
     bsuid: str | None
 
 
+class Group(BaseModel):
+    """A group; ``subject`` is the newest that Meta told."""
+
+    id: str
+    subject: str | None
+
+
 class Conversation(BaseModel):
     """One thread."""
 
@@ -32,6 +47,7 @@ class Conversation(BaseModel):
     number: Number
     contact: Contact | None
     group_id: str | None
+    group: Group | None
     message_count: int
     last_message_at: datetime | None
     last_inbound_at: datetime | None
@@ -40,8 +56,19 @@ class Conversation(BaseModel):
     reply_window_open_until: datetime | None
 
 
+class Reaction(BaseModel):
+    """A reaction that stands; ``by`` is a participant's id, or us."""
+
+    emoji: str
+    by: str | None
+
+
 class Message(BaseModel):
-    """One message; ``sender`` is null when we wrote it, Meta's ids where phone numbers may not be seen."""
+    """One message; ``sender`` is null when we wrote it, Meta's ids where phone numbers may not be seen.
+
+    ``text`` is that of the last edit when it was ``edited``; ``refers_to`` is what a reaction, an edit or a revocation
+    is about.
+    """
 
     id: str
     conversation_id: str
@@ -55,6 +82,12 @@ class Message(BaseModel):
     text: str
     reply_to: str | None
     reply_to_id: str | None
+    refers_to: str | None
+    refers_to_id: str | None
+    forwarded: bool
+    edited: bool
+    revoked_at: datetime | None
+    reactions: list[Reaction]
     status: str | None
 
 
@@ -90,7 +123,7 @@ class Problem(BaseModel):
 
 def conversations(page: Page[ConversationView]) -> Conversations:
     """A page of the list as JSON."""
-    return Conversations(conversations=[_conversation(item) for item in page.items], next_cursor=page.next_cursor)
+    return Conversations(conversations=[conversation(item) for item in page.items], next_cursor=page.next_cursor)
 
 
 def messages(page: Page[MessageView]) -> Messages:
@@ -108,12 +141,21 @@ def results(page: SearchPage) -> SearchResults:
     )
 
 
-def _conversation(view: ConversationView) -> Conversation:
+def reacted(view: ReactionView) -> str | None:
+    """Whose reaction it is: us, a participant's id, or null when Meta named nobody."""
+    if view.ours:
+        return "us"
+    return participant_ref(view.by.id) if view.by is not None else None
+
+
+def conversation(view: ConversationView) -> Conversation:
+    """A thread as JSON."""
     return Conversation(
         id=conversation_ref(view.id),
         number=_number(view.number),
-        contact=_contact(view.participant),
+        contact=contact(view.participant),
         group_id=view.group_id,
+        group=Group(id=view.group_id, subject=view.group_subject) if view.group_id is not None else None,
         message_count=view.message_count,
         last_message_at=view.last_message_at,
         last_inbound_at=view.last_inbound_at,
@@ -133,10 +175,16 @@ def _message(view: MessageView) -> Message:
         source=view.source,
         type=view.type,
         sent_at=view.sent_at,
-        sender=_contact(view.sender),
+        sender=contact(view.sender),
         text=view.text,
         reply_to=view.reply_to,
         reply_to_id=message_ref(view.reply_to_id) if view.reply_to_id is not None else None,
+        refers_to=view.refers_to,
+        refers_to_id=message_ref(view.refers_to_id) if view.refers_to_id is not None else None,
+        forwarded=view.forwarded,
+        edited=view.edited,
+        revoked_at=view.revoked_at,
+        reactions=[Reaction(emoji=each.emoji, by=reacted(each)) for each in view.reactions],
         status=view.status,
     )
 
@@ -145,7 +193,8 @@ def _number(view: NumberView) -> Number:
     return Number(phone_number_id=view.phone_number_id, display_phone_number=view.display_phone_number)
 
 
-def _contact(view: ParticipantView | None) -> Contact | None:
+def contact(view: ParticipantView | None) -> Contact | None:
+    """Somebody as JSON."""
     if view is None:
         return None
     return Contact(

@@ -13,7 +13,7 @@ from wamcp.errors import Overloaded, WamcpError
 from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
-from wamcp.web import admin, health, operate
+from wamcp.web import admin, admin_account, admin_people, health, metrics, operate
 from wamcp.web.auth import Gate, error_body
 
 
@@ -24,10 +24,13 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.state.reader = reader
     app.include_router(health.router)
     app.include_router(admin.router)
+    app.include_router(admin_account.router)
+    app.include_router(admin_people.router)
     app.include_router(operate.router)
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
     app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
     health.expose_backlog(reader)
+    metrics.expose_unknowns(reader)
     return app
 
 

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from wamcp.archive import unknowns
+from wamcp.archive.asking import asking
+from wamcp.db.session import Pool
+from wamcp.errors import WamcpError
 from wamcp.version import version
 
 REGISTRY = CollectorRegistry()
@@ -27,7 +31,10 @@ ProcessCollector(registry=REGISTRY)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of a gauge, as it stood when it was asked for. Readings of one name have the same label names."""
+    """One value as it stood when it was asked for: of a counter when ``name`` ends in ``_total``, else of a gauge.
+
+    Readings of one name have the same label names.
+    """
 
     name: str
     help: str
@@ -45,6 +52,28 @@ def read_at_scrape(read: Callable[[], Iterable[Reading]]) -> Collector:
     return collector
 
 
+def expose_unknowns(reader: Pool) -> None:
+    """Has every scrape read how much is unknown, through the newest ``reader`` given; nothing when it cannot."""
+
+    def read() -> Iterable[Reading]:
+        try:
+            with asking(reader) as connection:
+                found = unknowns.counts(connection)
+        except WamcpError:
+            return
+        for count in found:
+            kind = {"kind": count.kind}
+            yield Reading("wamcp_unknowns", "Different things of Meta's without a word for them.", count.paths, kind)
+            yield Reading("wamcp_unknowns_seen_total", "How often such things came.", count.seen, kind)
+
+    while _exposed:
+        REGISTRY.unregister(_exposed.pop())
+    _exposed.append(read_at_scrape(read))
+
+
+_exposed: list[Collector] = []
+
+
 def exposition(accept: str = "") -> tuple[bytes, str]:
     """All metrics in the format that the ``Accept`` header asks for, and its content type."""
     encode, content_type = choose_encoder(accept)
@@ -58,10 +87,11 @@ class _AtScrape(Collector):
     def describe(self) -> Iterable[GaugeMetricFamily]:
         return ()  # registering must not read the database
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        families: dict[str, GaugeMetricFamily] = {}
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for reading in self._read():
-            names = list(reading.labels)
-            family = families.setdefault(reading.name, GaugeMetricFamily(reading.name, reading.help, labels=names))
-            family.add_metric(list(reading.labels.values()), reading.value)
+            if reading.name not in families:
+                kind = CounterMetricFamily if reading.name.endswith("_total") else GaugeMetricFamily
+                families[reading.name] = kind(reading.name, reading.help, labels=list(reading.labels))
+            families[reading.name].add_metric(list(reading.labels.values()), reading.value)
         return families.values()

@@ -8,6 +8,9 @@ ConversationId = Annotated[str, Field(max_length=40, description="Short id from 
 Around = Annotated[
     str | None, Field(max_length=40, description="Centre the page on this message, such as m48210 from a search.")
 ]
+MessageId = Annotated[
+    str, Field(max_length=1000, description="Short id such as m48210 from other tools, or WhatsApp's wamid.")
+]
 OnlyIn = Annotated[str | None, Field(max_length=40, description="Only in this conversation, such as c123.")]
 Contact = Annotated[
     str | None, Field(max_length=200, description="Part of the contact's name, username or phone number.")
@@ -39,6 +42,10 @@ OnlyType = Annotated[
 ]
 UpTo100 = Annotated[int | None, Field(ge=1, le=100, description="Rows per page, 1 to 100.")]
 UpTo50 = Annotated[int | None, Field(ge=1, le=50, description="Hits per page, 1 to 50.")]
+UpTo200 = Annotated[int | None, Field(ge=1, le=200, description="Rows at most, 1 to 200.")]
+GroupedBy = Annotated[
+    Literal["day", "conversation", "direction", "type", "status"], Field(description="What each row stands for.")
+]
 Format = Annotated[
     Literal["concise", "detailed"],
     Field(description="concise: rows of text under their days. detailed: objects with type, status, flags, links."),

@@ -58,10 +58,7 @@ def _read_thread(thread: dict[str, Any], chunk: dict[str, Any], number: NumberFa
 def _read_old(
     item: dict[str, Any], chunk: dict[str, Any], partner: Person | None, number: NumberFact, path: str, facts: Facts
 ) -> None:
-    ours = "".join(filter(str.isdecimal, number.display_phone_number or ""))
-    sender = "".join(filter(str.isdecimal, identifier(item.get("from")) or ""))
-    addressed = bool(item.get("to") or item.get("to_user_id"))
-    outbound = bool(sender and sender == ours) or (addressed and sender != _phone(partner))
+    outbound = _is_ours(item, _digits(number.display_phone_number), partner)
     side, other = ("to", "from") if outbound else ("from", "to")
     if partner is not None and not item.get("group_id"):
         item = {key: part for key, part in item.items() if not key.startswith((f"{side}_", f"{other}_"))}
@@ -84,8 +81,16 @@ def _read_old(
         )  # fmt: skip
 
 
-def _phone(person: Person | None) -> str | None:
-    return person.wa_id if person is not None else None
+def _is_ours(item: dict[str, Any], ours: str, partner: Person | None) -> bool:
+    """Whether the business wrote the message: it goes to somebody else, or comes from our number."""
+    if item.get("to_user_id") or _digits(identifier(item.get("to"))) not in ("", ours):
+        return True
+    sender = _digits(identifier(item.get("from")))
+    return sender != "" and sender == ours and not (partner is not None and partner.wa_id == ours)
+
+
+def _digits(written: str | None) -> str:
+    return "".join(filter(str.isdecimal, written or ""))
 
 
 def _about(chunk: dict[str, Any], number: NumberFact, path: str) -> AccountFact:

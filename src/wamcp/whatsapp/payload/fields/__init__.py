@@ -4,30 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from msgspec.structs import replace
-
-from wamcp.vocabulary import UnknownKind
-from wamcp.whatsapp.payload.facts import Facts, UnknownFact
+from wamcp.whatsapp.payload.facts import Facts
 from wamcp.whatsapp.payload.fields import account_update, accounts, calls, flows, groups, people, templates
-from wamcp.whatsapp.payload.fields.lines import LONGEST_WORD, line, said, word
 from wamcp.whatsapp.payload.fields.place import Place
-from wamcp.whatsapp.payload.fields.reading import Reader, happened, note_unknown_keys, our_number, park
+from wamcp.whatsapp.payload.fields.reading import Reader, note_unknown_keys, park
+from wamcp.whatsapp.payload.fields.unknown import read_unknown
 
 __all__ = ["FIELDS", "Place", "read_unknown"]
-
-
-def read_unknown(value: object, place: Place, facts: Facts) -> None:
-    """Adds an event for a field that nobody has a word for, which is noted; a value that is no object is parked."""
-    field = place.field[:LONGEST_WORD]
-    facts.unknowns.append(UnknownFact(UnknownKind.FIELD.value, field))
-    if not isinstance(value, dict):
-        park(place.path, "a value that is no object", value, facts)
-        return
-    told = happened(place, place.path, value, our_number(value, place, facts))
-    event = value.get("event")
-    words = (f"{key} {said(each)}" for key, each in value.items() if key not in _OBVIOUS and said(each))
-    head = field.replace("_", " ").capitalize() or "Something"
-    facts.account.append(replace(told, event=word(event) if isinstance(event, str) else "", text=line(head, *words)))
 
 
 def _read(reader: Reader, value: object, place: Place, facts: Facts) -> None:
@@ -48,7 +31,6 @@ def _said(facts: Facts) -> int:
     return len(facts.account) + len(facts.parked)
 
 
-_OBVIOUS = ("messaging_product", "event")
 _READERS: dict[str, Reader] = {
     **account_update.READERS,
     **accounts.READERS,

@@ -15,15 +15,15 @@ from wamcp.whatsapp.payload.scalars import identifier, mapping, objects
 
 
 def read_account(value: dict[str, Any], place: Place, facts: Facts) -> None:
-    """Adds the one event that ``value`` is. Where it names the account itself, ``entry.id`` is a business portfolio."""
+    """Adds the one event that ``value`` is; a business portfolio's id never stands where an account's does."""
     event, number = word(value.get("event")), identifier(value.get("phone_number"))
-    named = mapping(value.get("waba_info"))
+    named = identifier(mapping(value.get("waba_info")).get("waba_id"))
     kind, subject = _subject(value)
     facts.account.append(
         replace(
             happened(place, place.path, value),
             event=event,
-            waba_id=identifier(named.get("waba_id")) or place.waba_id or None,
+            waba_id=named or (None if _is_of_a_portfolio(event) else place.waba_id or None),
             display_phone_number=number,
             subject_kind=kind,
             subject=subject,
@@ -62,6 +62,11 @@ def _subject(value: dict[str, Any]) -> tuple[str | None, str | None]:
             return "business", known
     number = identifier(value.get("phone_number"))
     return ("number", number) if number else (None, None)
+
+
+def _is_of_a_portfolio(event: str) -> bool:
+    """Whether ``entry.id`` is a business portfolio's."""
+    return event.startswith("PARTNER_") or event in ("AD_ACCOUNT_LINKED", "MM_LITE_TERMS_SIGNED")
 
 
 def _severity(event: str, value: dict[str, Any]) -> Severity:

@@ -18,13 +18,18 @@ Value = dict[str, Any]
 
 
 class Sort(NamedTuple):
-    """How one field names its event and its subject, and what it says about it; ``portfolio``: of no account alone."""
+    """How one field names its event and its subject, and what it says about it.
+
+    ``portfolio``: ``entry.id`` is a business portfolio's. ``weighs``: the key that decides on the severity, if not the
+    event.
+    """
 
     words: tuple[str, ...]
     subject: tuple[str, str] | None
     head: Callable[[Value], str]
     news: Callable[[Value], Iterator[object]]
     portfolio: bool = False
+    weighs: str = ""
 
 
 def read_sort(sort: Sort, value: Value, place: Place, facts: Facts) -> None:
@@ -39,7 +44,7 @@ def read_sort(sort: Sort, value: Value, place: Place, facts: Facts) -> None:
             display_phone_number=identifier(value.get("display_phone_number")),
             subject_kind=None if sort.subject is None or subject is None else sort.subject[0],
             subject=subject,
-            severity=severity_of(event).value,
+            severity=severity_of(word(value.get(sort.weighs)) or event).value,
             text=line(sort.head(value), event, *sort.news(value)),
         )
     )
@@ -107,7 +112,7 @@ def _review(value: Value) -> Iterator[object]:
 def _capabilities(value: Value) -> Iterator[object]:
     for key, words in _CAPABILITIES.items():
         if limit := said(value.get(key)):
-            yield f"{'no limit' if limit == '-1' else limit} {words}"
+            yield f"{'unlimited' if limit == '-1' else limit} {words}"
 
 
 def _username(value: Value) -> Iterator[object]:
@@ -124,7 +129,7 @@ def _verified_name(value: Value) -> Iterator[object]:
 
 
 def _quality(value: Value) -> Iterator[object]:
-    limit = said(value.get("max_daily_conversations_per_business")) or said(value.get("current_limit"))
+    limit = said(value.get("current_limit")) or said(value.get("max_daily_conversations_per_business"))
     yield f"limit {limit}" if limit else ""
     before = said(value.get("old_limit"))
     yield f"before {before}" if before else ""
@@ -188,7 +193,14 @@ _SORTS: dict[str, tuple[Sort, str]] = {
         "configuration_name provider_name provider_mid status created_timestamp updated_timestamp",
     ),
     "partner_solutions": (
-        Sort(("event",), ("solution", "solution_id"), _named("Solution", "solution_id"), _solution, portfolio=True),
+        Sort(
+            ("event",),
+            ("solution", "solution_id"),
+            _named("Solution", "solution_id"),
+            _solution,
+            True,
+            "solution_status",
+        ),
         "event solution_id solution_status",
     ),
 }
@@ -207,6 +219,6 @@ _ALERT = "alert_severity alert_status alert_type alert_description"
 
 READERS = {
     **{name: Reader(partial(read_sort, sort), keys(value=known)) for name, (sort, known) in _SORTS.items()},
-    "account_alerts": Reader(read_alert, keys(value=f"entity_type entity_id alert_info {_ALERT}", alert_info=_ALERT)),
+    "account_alerts": Reader(read_alert, keys(value="entity_type entity_id alert_info", alert_info=_ALERT)),
     "account_settings_update": Reader(read_settings, _SETTINGS),
 }

@@ -113,9 +113,11 @@ def _party(item: dict[str, Any], ours: Ours) -> Person | None:
 
 def _is_from_them(item: dict[str, Any], ours: Ours) -> bool:
     own = dialled(ours.display_phone_number or "")
-    are_ours = [dialled(identifier(item.get(side)) or "") == own != "" for side in ("from", "to")]
-    if are_ours[0] != are_ours[1]:
-        return are_ours[1]
+    sender, receiver = (dialled(identifier(item.get(side)) or "") for side in ("from", "to"))
+    if own and (sender == own) != (receiver == own):
+        return receiver == own
+    if own and bool(sender) != bool(receiver):
+        return bool(sender)
     direction = item.get("direction")
     if direction in (_USER_INITIATED, _BUSINESS_INITIATED):
         return bool(direction == _USER_INITIATED)

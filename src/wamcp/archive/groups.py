@@ -1,0 +1,262 @@
+"""Groups: what Meta told of them, folded in the order of time into how they are now."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from wamcp.access.grants import Grant
+from wamcp.archive import account_events, page
+from wamcp.archive.account_events import AccountEventView
+from wamcp.archive.masked import opened
+from wamcp.archive.scope import Scope, scope_of
+from wamcp.archive.shapes import PARTICIPANT_COLUMNS, participant_view
+from wamcp.archive.views import NumberView, Page, ParticipantView
+from wamcp.db.session import ReadConnection
+from wamcp.errors import NotVisible
+
+MAX_HISTORY = 500
+_NAMES = ("user_id", "parent_user_id", "wa_id", "input")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsQuery:
+    """A page of groups; ``number`` is one of ours."""
+
+    number: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(slots=True)
+class Folded:
+    """A group as its events leave it; each member as the last event that named him did, in the order of joining."""
+
+    subject: str | None = None
+    description: str | None = None
+    deleted: bool = False
+    suspended: bool = False
+    members: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """One group, and how many members Meta named; ``conversation_id`` is None when nobody has written there."""
+
+    group_id: str
+    number: NumberView | None
+    subject: str | None
+    description: str | None
+    deleted: bool
+    suspended: bool
+    member_count: int
+    conversation_id: int | None
+    last_active_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """Somebody in a group as Meta named him, and whom the archive knows by these names."""
+
+    wa_id: str | None
+    bsuid: str | None
+    parent_bsuid: str | None
+    username: str | None
+    participant: ParticipantView | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDetail:
+    """One group with its members now and its newest 500 events, newest first."""
+
+    group: GroupView
+    members: list[MemberView]
+    history: list[AccountEventView]
+
+
+def fold(events: Iterable[tuple[str, Any]]) -> Folded:
+    """How a group is after ``events``, pairs of Meta's word and its JSON, oldest first."""
+    state = Folded()
+    for event, details in events:
+        if not isinstance(details, dict):
+            continue
+        state.subject = _setting(details, "subject", "group_subject", state.subject)
+        state.description = _setting(details, "description", "group_description", state.description)
+        if event in ("group_create", "group_delete"):
+            state.deleted = event == "group_delete"
+        elif event in ("group_suspend", "group_suspend_cleared"):
+            state.suspended = event == "group_suspend"
+        for member in _members(details, "added_participants"):
+            state.members = [*_others(state.members, member), member]
+        for member in _members(details, "removed_participants"):
+            state.members = _others(state.members, member)
+    return state
+
+
+def newest(connection: ReadConnection, grant: Grant, query: GroupsQuery) -> Page[GroupView]:
+    """One page, the most recently active first. Raises :class:`NotVisible` for an unknown number, `BadCursor`."""
+    limit = page.check_limit(query.limit)
+    scope = scope_of(connection, grant, query.number)
+    [offset] = page.unseal(grant, query, query.cursor) if query.cursor is not None else [0]
+    rows = _select(connection, scope, {"offset": offset, "count": limit + 1})
+    folded = _folded(connection, scope, [row["group_id"] for row in rows[:limit]])
+    items = [_view(row, folded, scope) for row in rows[:limit]]
+    return Page(items, page.seal(grant, query, [offset + limit]) if len(rows) > limit else None)
+
+
+def get(connection: ReadConnection, grant: Grant, group_id: str) -> GroupDetail:
+    """One group. Raises :class:`NotVisible` unless something in it lies within the bearer's numbers and window."""
+    scope = scope_of(connection, grant)
+    wanted = group_id.replace("\0", "")
+    rows = _select(connection, scope, {"offset": 0, "count": 1}, only=wanted)
+    if not rows:
+        raise NotVisible("There is no such group visible to this client: list the groups and take an id from there.")
+    folded = _folded(connection, scope, [wanted])
+    history = account_events.select(
+        connection,
+        [account_events.within(scope), "a.group_id = %(group)s"],
+        {**account_events.parameters_of(scope), "group": wanted, "count": MAX_HISTORY},
+        "a.at DESC, a.id DESC LIMIT %(count)s",
+    )
+    state = folded.get(wanted, Folded())
+    return GroupDetail(
+        group=_view(rows[0], folded, scope),
+        members=_member_views(connection, scope, rows[0]["number_id"], state.members),
+        history=[account_events.view(row, scope) for row in history],
+    )
+
+
+def subjects(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) -> dict[str, str]:
+    """The present subjects of those groups that have one."""
+    return {key: state.subject for key, state in _folded(connection, scope, group_ids).items() if state.subject}
+
+
+def _select(
+    connection: ReadConnection, scope: Scope, parameters: dict[str, Any], only: str | None = None
+) -> list[dict[str, Any]]:
+    one = "true" if only is None else "x.group_id = %(only)s"
+    statement = f"""
+      SELECT g.group_id, max(g.number_id) AS number_id, max(g.conversation_id) AS conversation_id,
+        max(g.at) AS last_active_at
+      FROM (
+        SELECT x.group_id, x.number_id, x.id AS conversation_id, x.last_message_at AS at FROM conversations x
+        WHERE x.group_id IS NOT NULL AND {scope.conversations("x")} AND {one}
+        UNION ALL
+        SELECT x.group_id, max(x.number_id), NULL, max(x.at) FROM (
+          SELECT a.group_id, a.number_id, a.at FROM account_events a
+          WHERE a.group_id IS NOT NULL AND {account_events.within(scope)}) x
+        WHERE {one} GROUP BY x.group_id
+      ) g GROUP BY g.group_id ORDER BY last_active_at DESC, g.group_id LIMIT %(count)s OFFSET %(offset)s"""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        given = {**account_events.parameters_of(scope), **parameters, "only": only}
+        return cursor.execute(statement, given).fetchall()
+
+
+def _folded(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) -> dict[str, Folded]:
+    """How groups are now, which does not depend on the bearer's window."""
+    if not group_ids:
+        return {}
+    rows = connection.execute(
+        "SELECT a.group_id, a.event, a.details::text FROM account_events a WHERE a.group_id = ANY(%(groups)s::text[])"
+        f" AND {account_events.within(scope, whole_time=True)} ORDER BY a.group_id, a.at, a.id",
+        {**account_events.parameters_of(scope), "groups": list(group_ids)},
+    )
+    events: dict[str, list[tuple[str, Any]]] = {}
+    for group_id, event, details in rows:
+        events.setdefault(group_id, []).append((event, opened(details, phones=True)))
+    return {group_id: fold(told) for group_id, told in events.items()}
+
+
+def _setting(details: dict[str, Any], plain: str, nested: str, before: str | None) -> str | None:
+    if isinstance(found := details.get(plain), str):
+        return found
+    changed = details.get(nested)
+    if isinstance(changed, dict) and isinstance(changed.get("text"), str) and changed.get("update_successful", True):
+        text: str = changed["text"]
+        return text
+    return before
+
+
+def _members(details: dict[str, Any], key: str) -> list[dict[str, str]]:
+    found = details.get(key)
+    members = []
+    for one in found if isinstance(found, list) else []:
+        with contextlib.suppress(AttributeError):
+            named = {name: str(value) for name, value in one.items() if isinstance(value, str | int)}
+            if any(named.get(name) for name in _NAMES):
+                members.append(named)
+    return members
+
+
+def _others(members: list[dict[str, str]], gone: dict[str, str]) -> list[dict[str, str]]:
+    return [member for member in members if not _same(member, gone)]
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    if one.get("user_id") and other.get("user_id"):
+        return one["user_id"] == other["user_id"]
+    return bool(_phones(one) & _phones(other))
+
+
+def _phones(member: dict[str, str]) -> set[str]:
+    written = (member.get("wa_id"), member.get("input"))
+    return {"".join(filter(str.isdecimal, each)) for each in written if each} - {""}
+
+
+def _view(row: dict[str, Any], folded: dict[str, Folded], scope: Scope) -> GroupView:
+    state = folded.get(row["group_id"], Folded())
+    return GroupView(
+        group_id=row["group_id"],
+        number=scope.numbers.get(row["number_id"]),
+        subject=state.subject,
+        description=state.description,
+        deleted=state.deleted,
+        suspended=state.suspended,
+        member_count=len(state.members),
+        conversation_id=row["conversation_id"],
+        last_active_at=row["last_active_at"].astimezone(UTC),
+    )
+
+
+def _member_views(
+    connection: ReadConnection, scope: Scope, number_id: int | None, members: list[dict[str, str]]
+) -> list[MemberView]:
+    known = _known(connection, number_id, members)
+    views = []
+    for member in members:
+        shown = opened(json.dumps(member), phones=scope.phones)
+        rows = (known.get(key) for key in (("bsuid", member.get("user_id")), ("wa_id", member.get("wa_id"))))
+        row = next((row for row in rows if row is not None), None)
+        views.append(
+            MemberView(
+                wa_id=shown.get("wa_id") or shown.get("input"),
+                bsuid=shown.get("user_id"),
+                parent_bsuid=shown.get("parent_user_id"),
+                username=shown.get("username"),
+                participant=participant_view(row, scope) if row else None,
+            )
+        )
+    return views
+
+
+def _known(
+    connection: ReadConnection, number_id: int | None, members: list[dict[str, str]]
+) -> dict[tuple[str, str | None], dict[str, Any]]:
+    """The participants whom the number's account knows under the members' names."""
+    names = [("bsuid", member["user_id"]) for member in members if "user_id" in member]
+    names += [("wa_id", member["wa_id"]) for member in members if "wa_id" in member]
+    statement = f"""
+      SELECT u.kind AS by_kind, u.value AS by_value, {PARTICIPANT_COLUMNS}
+      FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS u (kind, value)
+      JOIN numbers n ON n.id = %(number)s
+      JOIN participant_aliases k ON k.scope = n.waba_id AND k.kind = u.kind AND k.value = u.value
+      JOIN participants p ON p.id = k.participant_id"""
+    parameters = {
+        "kinds": [kind for kind, _ in names], "values": [value for _, value in names], "number": number_id
+    }  # fmt: skip
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return {(row["by_kind"], row["by_value"]): row for row in cursor.execute(statement, parameters)}
