@@ -197,6 +197,14 @@ def test_batches_hold_up_to_a_thousand_changes_in_several_entries() -> None:
     assert 0.2 < sum(len(each.messages) + len(each.statuses) > 1 for each in said) / len(said) < 0.45
 
 
+@pytest.mark.parametrize("faults", [Faults(batches=0.2), Faults(duplicates=0.2), Faults(odd=0.3, broken=0.3)])
+def test_what_goes_wrong_loses_nothing_that_was_said(faults: Faults) -> None:
+    straight = [message.wamid for said in lives(14, 3000) for message in said.messages]
+    wronged = [message.wamid for said in lives(14, 1500, faults=faults) for message in said.messages]
+    told = list(dict.fromkeys(wronged))[: len(set(straight)) // 3]
+    assert told == list(dict.fromkeys(straight))[: len(told)]
+
+
 def test_reordering_moves_webhooks_but_loses_none() -> None:
     straight = [said.body for said in lives(9, 1000)]
     mixed = [said.body for said in lives(9, 1000, faults=Faults(reorder=20))]

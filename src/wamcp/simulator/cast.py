@@ -76,7 +76,7 @@ def _soul(rng: random.Random, key: int, fresh: "Iterator[int]") -> "Soul":
 
 
 def _phone(rng: random.Random, country: str, n: int) -> str:
-    return f"{rng.choice(_PREFIXES.get(country, ('1555010',)))}{n + 100:04d}"
+    return f"{rng.choice(_PREFIXES.get(country, ('1555010',)))}{n:04d}"
 
 
 def _bsuid(country: str, n: int) -> str:

@@ -4,6 +4,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from wamcp.simulator import bodies
 from wamcp.simulator.bodies import Item
@@ -55,7 +56,7 @@ def _bodies(rng: random.Random, changes: Iterator[Change], faults: Faults) -> It
         together = [change]
         if rng.random() < faults.batches:
             size = LARGEST if rng.random() < 0.01 else rng.randint(2, 20)
-            together += [more for more, _ in zip(changes, range(size - 1), strict=False)]
+            together += islice(changes, size - 1)
         webhook = _said(rng, together, merge=len(together) > 1)
         if faults.duplicates and len(together) < 4:
             past.append((together, webhook))
@@ -69,7 +70,9 @@ def _said(rng: random.Random, changes: list[Change], *, merge: bool = False) -> 
         tuple(said for change in changes for said in change.messages),
         tuple(said for change in changes for said in change.statuses),
         tuple(said for change in changes for said in change.people),
-        tuple(change.field for change in changes if not change.messages and not change.statuses),
+        tuple(
+            change.field for change in changes if change.field == "calls" or not (change.messages or change.statuses)
+        ),
         sum(change.malformed for change in changes),
     )
 

@@ -49,8 +49,8 @@ class SaidPerson(NamedTuple):
 class Said:
     """One webhook and all that it says; ``malformed`` counts items that nobody could understand.
 
-    ``account`` holds the fields of changes that are neither messages nor statuses, ``again`` says that everything in
-    it was said before.
+    ``account`` holds the fields of changes that are account events: all without messages and statuses, and calls, which
+    are both. ``again`` says that everything in it was said before.
     """
 
     body: bytes
