@@ -130,11 +130,6 @@ def get(connection: ReadConnection, grant: Grant, group_id: str) -> GroupDetail:
     )
 
 
-def subjects(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) -> dict[str, str]:
-    """The present subjects of those groups that have one."""
-    return {key: state.subject for key, state in _folded(connection, scope, group_ids).items() if state.subject}
-
-
 def _select(
     connection: ReadConnection, scope: Scope, parameters: dict[str, Any], only: str | None = None
 ) -> list[dict[str, Any]]:
