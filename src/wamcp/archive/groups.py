@@ -130,30 +130,36 @@ def get(connection: ReadConnection, grant: Grant, group_id: str) -> GroupDetail:
     )
 
 
-def subjects(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) -> dict[str, str]:
-    """The present subjects of those groups that have one."""
-    return {key: state.subject for key, state in _folded(connection, scope, group_ids).items() if state.subject}
-
-
 def _select(
     connection: ReadConnection, scope: Scope, parameters: dict[str, Any], only: str | None = None
 ) -> list[dict[str, Any]]:
-    one = "true" if only is None else "x.group_id = %(only)s"
+    known = "SELECT %(only)s::text AS group_id" if only is not None else _EVERY_GROUP
+    one = "x.group_id = %(only)s" if only is not None else "x.group_id IS NOT NULL"
     statement = f"""
       SELECT g.group_id, max(g.number_id) AS number_id, max(g.conversation_id) AS conversation_id,
         max(g.at) AS last_active_at
       FROM (
         SELECT x.group_id, x.number_id, x.id AS conversation_id, x.last_message_at AS at FROM conversations x
-        WHERE x.group_id IS NOT NULL AND {scope.conversations("x")} AND {one}
+        WHERE {one} AND {scope.conversations("x")}
         UNION ALL
-        SELECT x.group_id, max(x.number_id), NULL, max(x.at) FROM (
-          SELECT a.group_id, a.number_id, a.at FROM account_events a
-          WHERE a.group_id IS NOT NULL AND {account_events.within(scope)}) x
-        WHERE {one} GROUP BY x.group_id
+        SELECT k.group_id, e.number_id, NULL, e.at FROM ({known}) k, LATERAL (
+          SELECT a.number_id, a.at FROM account_events a
+          WHERE a.group_id = k.group_id AND {account_events.within(scope)} ORDER BY a.at DESC LIMIT 1) e
       ) g GROUP BY g.group_id ORDER BY last_active_at DESC, g.group_id LIMIT %(count)s OFFSET %(offset)s"""
     with connection.cursor(row_factory=dict_row) as cursor:
         given = {**account_events.parameters_of(scope), **parameters, "only": only}
         return cursor.execute(statement, given).fetchall()
+
+
+# From one group to the next through the index, since each may have thousands of events.
+_EVERY_GROUP = """
+WITH RECURSIVE step AS (
+  SELECT min(a.group_id) AS group_id FROM account_events a
+  UNION ALL
+  SELECT (SELECT min(a.group_id) FROM account_events a WHERE a.group_id > s.group_id) FROM step s
+  WHERE s.group_id IS NOT NULL)
+SELECT group_id FROM step WHERE group_id IS NOT NULL
+"""
 
 
 def _folded(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) -> dict[str, Folded]:

@@ -84,8 +84,6 @@ def _groups(
         return {key.value: counts for key, counts in both.items() if any(counts)}
     if group_by == "status":
         return _by_status(ground)
-    if group_by == "conversation" and ground.conversation_id is None and ground.after is None and ground.before is None:
-        return _loudest(ground)
     return _counted(ground, _KEYS[group_by])
 
 
@@ -124,20 +122,6 @@ def _counted(ground: Ground, key: str, *, limited: bool = True) -> dict[Any, tup
         ground.parameters(),
     )
     return {value: (inbound, outbound) for value, inbound, outbound in rows}
-
-
-def _loudest(ground: Ground) -> dict[Any, tuple[int, int]]:
-    """The conversations with the most messages, by their own counters; only these are counted by direction."""
-    rows = ground.connection.execute(
-        f"""
-        WITH loudest AS MATERIALIZED (
-          SELECT c.id FROM conversations c WHERE {ground.scope.conversations()}
-          ORDER BY c.message_count DESC, c.id LIMIT %(wanted)s)
-        SELECT m.conversation_id, {_COUNTS} FROM loudest l JOIN messages m ON m.conversation_id = l.id
-        WHERE {ground.place()} GROUP BY m.conversation_id ORDER BY count(*) DESC, m.conversation_id""",
-        ground.parameters(),
-    )
-    return {conversation: (inbound, outbound) for conversation, inbound, outbound in rows}
 
 
 def _by_status(ground: Ground) -> dict[Any, tuple[int, int]]:
