@@ -150,8 +150,9 @@ def _row(connection: ReadConnection, row_id: int) -> dict[str, Any] | None:
     """What lists do not tell of a message, and the other party: the sender, or whom the conversation is with."""
     statement = f"""
       SELECT m.event_id, m.type, m.text, m.content, m.party_wa_id, m.party_bsuid, c.group_id,
-        (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'parent_bsuid'
-          ORDER BY first_seen_at DESC, value DESC LIMIT 1) AS parent_bsuid, {PARTICIPANT_COLUMNS}
+        coalesce(m.content->'party'->>'parent_bsuid', (SELECT value FROM participant_aliases a
+          WHERE a.participant_id = p.id AND a.kind = 'parent_bsuid'
+          ORDER BY first_seen_at DESC, value DESC LIMIT 1)) AS parent_bsuid, {PARTICIPANT_COLUMNS}
       FROM messages m JOIN conversations c ON c.id = m.conversation_id
       LEFT JOIN participants p
         ON p.id = CASE WHEN m.direction = 'inbound' THEN m.sender_id ELSE c.participant_id END

@@ -31,10 +31,12 @@ def show_message(request: Request, wamid: Wamid, phone_number_id: NumberId = Non
     grant = grant_of(request)
     short = row_id(wamid, "m") if wamid.startswith("m") else None
     with asking(request.app.state.reader) as connection:
-        if short is not None:
-            found = detail.by_row_id(connection, grant, short)
-        else:
+        try:
             found = detail.by_wamid(connection, grant, wamid, phone_number_id)
+        except NotVisible:
+            if short is None or phone_number_id is not None:
+                raise
+            found = detail.by_row_id(connection, grant, short)
     answer = answers_detail.message_detail(found)
     note_shown(request, [answer.id] if answer.id else [])
     return answer

@@ -93,7 +93,7 @@ def read_message(raw: msgspec.Raw, box: Letterbox, path: str, facts: Facts) -> N
             (quote.id or None) if quote else None,
             None,
             _MESSAGE,
-            _quoted_content(quote) if quote else None,
+            _text_content(quote, person) if quote or (person and person.parent_bsuid) else None,
         )
     )
 
@@ -114,6 +114,8 @@ def read_item(item: dict[str, Any], box: Letterbox, path: str, facts: Facts, **m
     kind = kind_of(item)
     said = read_kind(kind, item)
     content = said.content | _common_content(item, kind) | {key: part for key, part in more.items() if part}
+    if person is not None and person.parent_bsuid:
+        content["party"] = {"parent_bsuid": person.parent_bsuid}
     _note_unknown(item, kind, facts.unknowns)
     if kind == "system":
         _note_change(item, person, box.number, sent_at, facts)
@@ -207,9 +209,13 @@ def _straightened(error: dict[str, Any]) -> dict[str, Any]:
     return {**error, "code": int(code)} if isinstance(code, str) and code.isdecimal() and len(code) < 16 else error
 
 
-def _quoted_content(quote: _Quote) -> bytes | None:
-    quoted = _quoted(quote.from_, quote.from_user_id, quote.from_parent_user_id)
-    return msgspec.json.encode({"quoted": quoted}) if quoted else None
+def _text_content(quote: _Quote | None, person: Person | None) -> bytes | None:
+    content: dict[str, Any] = {}
+    if quote and (quoted := _quoted(quote.from_, quote.from_user_id, quote.from_parent_user_id)):
+        content["quoted"] = quoted
+    if person and person.parent_bsuid:
+        content["party"] = {"parent_bsuid": person.parent_bsuid}
+    return msgspec.json.encode(content) if content else None
 
 
 def _quoted(phone: str | None, user_id: str | None, parent_id: str | None) -> dict[str, str] | None:

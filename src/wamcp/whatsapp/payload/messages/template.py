@@ -15,10 +15,10 @@ _VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 
 
 def parse(item: dict[str, Any]) -> Said:
-    """The text that the recipient sees; without a definition the name and the parameters."""
+    """The name and the text that the recipient sees; without a definition the name and the parameters."""
     template, definition = mapping(item.get("template")), mapping(item.get(DEFINITION))
     filled = list(_filled(template, definition))
-    words: list[object] = [*filled] or [template.get("name"), *_parameters(template)]
+    words = [template.get("name"), *(filled or _parameters(template))]
     content = {**template, "definition": definition} if definition else template
     return Said(line("template", words), {"template": content} if content else {})
 
