@@ -44,7 +44,7 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
         meta = Meta(well.port, well.secret, ledger)
         delivering = asyncio.create_task(meta.deliver(deliveries))
         await asyncio.sleep(0.3)
-        await asyncio.gather(*(_kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
+        await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
         assert not delivering.done(), f"the killing (seed {seed}) must happen while webhooks come"
         await delivering
         return meta.answers
@@ -65,7 +65,7 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
     assert well.rows(f"{parked} WHERE position(%s::bytea IN e.body) > 0", _mark(seed)) == []
     known = {name for (name,) in well.rows("SELECT wamid FROM messages WHERE wamid LIKE %s", f"wamid.HBgL{seed:08x}%")}
     assert known == {wamid(number, seed) for number in range(UNIQUE)}
-    _rebuilds_to_the_same(well)
+    rebuilds_to_the_same(well)
     print(f"seed {seed}: answers {answers}")
 
 
@@ -143,7 +143,7 @@ def test_five_megabytes_are_refused(well: House) -> None:
     assert well.value("SELECT count(*) FROM webhook_events WHERE sha256 = %s", sha256(body).digest()) == 0
 
 
-def _rebuilds_to_the_same(house: House) -> None:
+def rebuilds_to_the_same(house: House) -> None:
     ids = "SELECT array_agg((id, number_id, wamid) ORDER BY id)::text FROM messages"
     before = house.command("checksum"), house.value(ids)
     assert "No difference" in house.command("reprocess", "--verify")
@@ -151,7 +151,7 @@ def _rebuilds_to_the_same(house: House) -> None:
     assert (house.command("checksum"), house.value(ids)) == before
 
 
-async def _kill_again_and_again(house: House, name: str, rng: random.Random) -> None:
+async def kill_again_and_again(house: House, name: str, rng: random.Random) -> None:
     """Kills the process again and again, at a random moment soon after it took up its work."""
     last = None
     for _ in range(KILLS):
