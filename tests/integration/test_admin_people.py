@@ -1,6 +1,7 @@
 """One message and one participant over HTTP: everything known of them, and nothing that the key may not see."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -45,6 +46,11 @@ def key_of(archive: Archive, **rights: Any) -> dict[str, str]:
     return {
         "X-Admin-Api-Key": tokens.create(archive.connection, NewToken(TokenKind.ADMIN, f"{sorted(rights)}", **rights))
     }
+
+
+def day_of(moment: datetime) -> int:
+    """The number of the day since 1970."""
+    return int(moment.timestamp()) // 86_400
 
 
 def merge(archive: Archive, gone: tuple[int, str], into: tuple[int, str]) -> None:
@@ -152,6 +158,28 @@ def test_a_limited_key_learns_nothing_of_what_lies_outside(archive: Archive, cli
         assert ask(client, f"messages/{ref}").status_code == 200, ref
         assert ask(client, f"messages/{ref}", key).status_code == 404, ref
     assert known(client, "messages/wacid.mine", key)["phone_number_id"] == "111"
+
+
+def test_a_key_with_a_first_day_does_not_learn_when_somebody_was_met_before_it(
+    archive: Archive, client: TestClient
+) -> None:
+    early, today = NOON - timedelta(days=9), day_of(NOON)
+    ana, twin = archive.person("Ana Souza", wa_id=PHONE), archive.person("Ana S.", wa_id="15550100077")
+    for person in (ana, twin):
+        archive.message(archive.conversation(person=person), at=NOON)
+    archive.connection.execute("UPDATE participant_aliases SET first_seen_at = %s", [early])
+    archive.connection.execute("INSERT INTO merge_candidates VALUES (%s, %s, 'number', %s)", [ana, twin, early])
+    for name, last in (("Ana Lima", day_of(early)), ("Ana Souza", today)):
+        archive.connection.execute(
+            "INSERT INTO participant_names VALUES (%s, 'name', %s, %s, %s)", [ana, name, early, last]
+        )
+    told = known(client, f"participants/p{ana}", key_of(archive, since=NOON - timedelta(days=1)))
+    assert [(each["value"], each["first_seen_at"]) for each in told["names"]] == [("Ana Souza", None)]
+    assert [each["first_seen_at"] for each in told["aliases"]] == [None]
+    assert [each["since"] for each in told["merge_candidates"]] == [None]
+    everything = known(client, f"participants/p{ana}")
+    assert [each["value"] for each in everything["names"]] == ["Ana Lima", "Ana Souza"]
+    assert everything["aliases"][0]["first_seen_at"] == everything["merge_candidates"][0]["since"] is not None
 
 
 def test_phone_numbers_inside_the_parts_are_masked(archive: Archive, client: TestClient) -> None:

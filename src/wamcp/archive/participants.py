@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -13,7 +13,7 @@ from wamcp.archive.conversations import named, patterns, with_participant
 from wamcp.archive.happenings import about_person
 from wamcp.archive.memberships import groups_of
 from wamcp.archive.scope import Scope, scope_of
-from wamcp.archive.shapes import PARTICIPANT_COLUMNS, looks_like_phone, mask, participant_view
+from wamcp.archive.shapes import PARTICIPANT_COLUMNS, looks_like_phone, mask, participant_view, within
 from wamcp.archive.views import (
     AliasView,
     CandidateView,
@@ -30,7 +30,7 @@ from wamcp.errors import NotVisible
 from wamcp.vocabulary import AliasKind, participant_ref
 
 RECENT_EVENTS = 20
-_FIRST_DAY = date(1970, 1, 1)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +135,17 @@ def _people(
 
 
 def _names(connection: ReadConnection, scope: Scope, participant_id: int) -> list[NameView]:
-    """The newest last."""
+    """The newest last; a name that nobody used since the bearer's window began is left out."""
+    since = (page.utc(scope.since) or _BEGINNING).date()
     rows = connection.execute(
         "SELECT kind, value, first_seen_at, last_seen_day FROM participant_names WHERE participant_id = %s"
         " ORDER BY first_seen_at, kind, value",
         [participant_id],
     ).fetchall()
     return [
-        NameView(kind, _masked(value, scope), at.astimezone(UTC), _FIRST_DAY + timedelta(days=day))
+        NameView(kind, _masked(value, scope), within(at, scope), last)
         for kind, value, at, day in rows
+        if (last := _BEGINNING.date() + timedelta(days=day)) >= since
     ]
 
 
@@ -158,8 +160,8 @@ def _aliases(connection: ReadConnection, scope: Scope, members: list[int]) -> li
         [members],
     ).fetchall()
     return [
-        AliasView(owner, within, kind, _masked(value, scope), at.astimezone(UTC))
-        for owner, within, kind, value, at in rows
+        AliasView(owner, unique_in, kind, _masked(value, scope), within(at, scope))
+        for owner, unique_in, kind, value, at in rows
     ]
 
 
@@ -179,7 +181,7 @@ def _candidates(connection: ReadConnection, scope: Scope, merges: Merges, partic
     ).fetchall()
     others = _by_ids(connection, scope, {row[0] for row in rows})
     visible = {each for each in others if _is_visible(connection, scope, merges.root(each))}
-    return [CandidateView(others[other], reason, at.astimezone(UTC)) for other, reason, at in rows if other in visible]
+    return [CandidateView(others[other], reason, within(at, scope)) for other, reason, at in rows if other in visible]
 
 
 def _merges(connection: ReadConnection, scope: Scope, merges: Merges, participant_id: int) -> list[MergeView]:

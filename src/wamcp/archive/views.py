@@ -197,11 +197,14 @@ class DetailView:
 
 @dataclass(frozen=True, slots=True)
 class NameView:
-    """What somebody was called (``kind`` name, username or book), since when, and on which day last (UTC)."""
+    """What somebody was called (``kind`` name, username or book), since when, and on which day last (UTC).
+
+    ``first_seen_at`` is None here and in the next two when it lies before the bearer's window.
+    """
 
     kind: str
     value: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
     last_seen_day: date
 
 
@@ -213,7 +216,7 @@ class AliasView:
     scope: str
     kind: str
     value: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,7 @@ class CandidateView:
 
     participant: ParticipantView
     reason: str
-    since: datetime
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Name(BaseModel):
 
     kind: str
     value: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
     last_seen_day: date
 
 
@@ -48,7 +48,7 @@ class Alias(BaseModel):
     scope: str
     kind: str
     value: str
-    first_seen_at: datetime
+    first_seen_at: datetime | None
 
 
 class Membership(BaseModel):
@@ -65,7 +65,7 @@ class Candidate(BaseModel):
 
     participant: Contact
     reason: str
-    since: datetime
+    since: datetime | None
 
 
 class Merge(BaseModel):
