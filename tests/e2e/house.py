@@ -58,7 +58,7 @@ class House:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         return done.stdout
 
     def rows(self, query: str, *parameters: object) -> list[Any]:
