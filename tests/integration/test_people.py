@@ -48,6 +48,18 @@ def test_a_change_between_two_unknown_names_makes_one_person(db: psycopg.Connect
     assert one == two
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_number_that_was_changed_to_and_passed_on_is_somebody_new_however_it_comes(
+    db: psycopg.Connection, together: bool
+) -> None:
+    (ana,) = meet(db, Person(bsuid="BR.1", wa_id="15550100101"))
+    moved = Change(SCOPE, Person(wa_id="15550100101"), Person(wa_id="15550100202"), AT)
+    newcomer = Mention(SCOPE, Person(bsuid="BR.9", wa_id="15550100202"), AT)
+    for batch in [[moved, newcomer]] if together else [[moved], [newcomer]]:
+        keep_people(db, batch)
+    assert meet(db, Person(bsuid="BR.9")) != [ana]
+
+
 def test_two_first_messages_with_different_aliases_are_two_people_and_a_candidate(db: psycopg.Connection) -> None:
     by_id, by_number = meet(db, Person(bsuid="BR.1"), Person(wa_id="15550100101"))
     (both,) = meet(db, Person(bsuid="BR.1", wa_id="15550100101"))

@@ -63,7 +63,8 @@ def keep_people(connection: psycopg.Connection, told: Sequence[Mention | Change]
     if not wanted:
         return {}
     owners = _owners(connection, wanted)
-    ledger = _Ledger(owners, _identified(connection, people, owners))
+    changing = [(each.scope, each.old) for each in told if isinstance(each, Change)]
+    ledger = _Ledger(owners, _identified(connection, people, changing, owners))
     found: dict[tuple[str, Person], int] = {}
     for each in told:
         if isinstance(each, Change):
@@ -112,9 +113,15 @@ def _owners(connection: psycopg.Connection, aliases: set[AliasKey]) -> dict[Alia
 
 
 def _identified(
-    connection: psycopg.Connection, people: Sequence[tuple[str, Person]], owners: dict[AliasKey, int]
+    connection: psycopg.Connection,
+    people: Sequence[tuple[str, Person]],
+    changing: Sequence[tuple[str, Person]],
+    owners: dict[AliasKey, int],
 ) -> set[int]:
-    """Who has a BSUID, among those whose wa_id comes with a BSUID that is not known: usually nobody has to be asked."""
+    """Who has a BSUID, among those of whom it may matter: usually nobody has to be asked.
+
+    It matters where a wa_id comes with a BSUID that is not known, and with somebody who gets another wa_id.
+    """
     asked = {
         owners[key]
         for scope, person in people
@@ -122,6 +129,7 @@ def _identified(
         for key in _spelled((scope, AliasKind.WA_ID.value, person.wa_id))
         if key in owners
     }
+    asked.update(owners[key] for key in _asked(changing) if key in owners)
     if not asked:
         return set()
     rows = connection.execute(
