@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -167,12 +168,19 @@ def test_a_mix_that_there_is_not_is_refused(app: typer.Typer, tmp_path: Path, mi
 
 def test_without_end_it_goes_on_until_it_is_interrupted_and_sums_up(meta: Meta) -> None:
     command = [sys.executable, "-m", "wamcp.cli.main", "simulate-traffic", "--count", "0", "--rate", "500"]
-    process = subprocess.Popen([*command, "--url", meta.url, "--secret", SECRET], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while len(meta.kept) < 50 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    # A shell that runs the tests in its background lets them ignore Ctrl-C.
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        [*command, "--url", meta.url, "--secret", SECRET], stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while len(meta.kept) < 50 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert f"sent {len(meta.kept)}  200: {len(meta.kept)}  other: 0" in stderr
 
