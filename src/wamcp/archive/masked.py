@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from wamcp.archive.parts import PHONE_KEYS
 from wamcp.archive.shapes import mask
 
-_PHONE_KEYS = {"wa_id", "phone", "phone_number", "from", "to", "input", "recipient_id", "name", "customer"}
-_PHONE_KEYS |= {"new_wa_id", "participant", "recipient_participant_id", "participant_recipient_id"}
+_PHONE_KEYS = PHONE_KEYS | {"name", "participant"}
 _PHONE = re.compile(r"[\s+().\-/]*(?:[0-9][\s+().\-/]*){7,}")
 _IDS_WITH_PHONES = ("wamid.", "wacid.")
 _MAX_RAW = 20_000

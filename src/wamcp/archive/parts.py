@@ -10,7 +10,7 @@ from wamcp.archive.shapes import looks_like_phone, mask
 PHONE_KEYS = frozenset(
     {
         *("wa_id", "new_wa_id", "phone", "phone_number", "from", "to", "input", "customer", "user", "recipient"),
-        *("recipient_id", "recipient_participant_id", "participant_recipient_id"),
+        *("recipient_id", "recipient_participant_id", "participant_recipient_id", "from_logical_id"),
     }
 )
 """Keys under which Meta writes somebody's phone number."""
