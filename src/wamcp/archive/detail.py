@@ -150,9 +150,8 @@ def _row(connection: ReadConnection, row_id: int) -> dict[str, Any] | None:
     """What lists do not tell of a message, and the other party: the sender, or whom the conversation is with."""
     statement = f"""
       SELECT m.event_id, m.type, m.text, m.content, m.party_wa_id, m.party_bsuid, c.group_id,
-        coalesce(m.content->'party'->>'parent_bsuid', (SELECT value FROM participant_aliases a
-          WHERE a.participant_id = p.id AND a.kind = 'parent_bsuid'
-          ORDER BY first_seen_at DESC, value DESC LIMIT 1)) AS parent_bsuid, {PARTICIPANT_COLUMNS}
+        (SELECT value FROM participant_aliases a WHERE a.participant_id = p.id AND a.kind = 'parent_bsuid'
+          ORDER BY first_seen_at DESC, value DESC LIMIT 1) AS parent_bsuid, {PARTICIPANT_COLUMNS}
       FROM messages m JOIN conversations c ON c.id = m.conversation_id
       LEFT JOIN participants p
         ON p.id = CASE WHEN m.direction = 'inbound' THEN m.sender_id ELSE c.participant_id END
@@ -165,6 +164,9 @@ def _identity(row: dict[str, Any] | None, scope: Scope) -> IdentityView | None:
     person = participant_view(row, scope) if row else None
     if row is None or person is None:
         return None
+    content = row["content"] if isinstance(row["content"], dict) else {}
+    party = content.get("party")
+    parent = party.get("parent_bsuid") if isinstance(party, dict) else None
     stated = row["party_wa_id"]
     if stated is not None and not scope.phones:
         stated = mask(stated)
@@ -174,7 +176,7 @@ def _identity(row: dict[str, Any] | None, scope: Scope) -> IdentityView | None:
         username=person.username,
         wa_id=stated or person.wa_id,
         bsuid=row["party_bsuid"] or person.bsuid,
-        parent_bsuid=row["parent_bsuid"],
+        parent_bsuid=parent or row["parent_bsuid"],
     )
 
 
