@@ -1,6 +1,7 @@
 """Merges of participants: who stands for whom, as people decided it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 
@@ -30,13 +31,22 @@ def merges_in_force(connection: psycopg.Connection) -> Merges:
 
     They are found by one alias of each side, which holds in a rebuilt schema too, where ids are others.
     """
-    rows = connection.execute(
+    return read_merges(ask_for_merges(connection))
+
+
+def ask_for_merges(connection: psycopg.Connection) -> psycopg.Cursor[Any]:
+    """The same for a pipeline: the question, whose answer :func:`read_merges` waits for."""
+    return connection.execute(
         "SELECT f.participant_id, i.participant_id FROM merges m"
         " JOIN participant_aliases f ON (f.scope, f.kind, f.value) = (m.from_scope, m.from_kind, m.from_value)"
         " JOIN participant_aliases i ON (i.scope, i.kind, i.value) = (m.into_scope, m.into_kind, m.into_value)"
         " WHERE m.undone_at IS NULL"
-    ).fetchall()
-    return Merges(dict(rows))
+    )
+
+
+def read_merges(answer: psycopg.Cursor[Any]) -> Merges:
+    """What :func:`ask_for_merges` asked."""
+    return Merges(dict(answer.fetchall()))
 
 
 def note_merge(connection: psycopg.Connection, from_id: int, into_id: int, by: str) -> None:

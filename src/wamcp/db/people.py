@@ -7,7 +7,7 @@ from typing import NamedTuple
 import psycopg
 
 from wamcp.db.columns import array, columns
-from wamcp.db.merges import merges_in_force
+from wamcp.db.merges import ask_for_merges, read_merges
 from wamcp.db.names import NameKey, keep_names
 from wamcp.vocabulary import AliasKind, CandidateReason, NameKind
 from wamcp.whatsapp.payload.facts import Person
@@ -62,6 +62,7 @@ def keep_people(connection: psycopg.Connection, told: Sequence[Mention | Change]
     wanted.update(_asked((each.scope, each.new) for each in told if isinstance(each, Change)))
     if not wanted:
         return {}
+    asked = ask_for_merges(connection)
     owners = _owners(connection, wanted)
     changing = [(each.scope, each.old) for each in told if isinstance(each, Change)]
     ledger = _Ledger(owners, _identified(connection, people, changing, owners))
@@ -77,7 +78,7 @@ def keep_people(connection: psycopg.Connection, told: Sequence[Mention | Change]
     found = {key: _real(participant, ids) for key, participant in found.items()}
     _insert_aliases(connection, ledger, ids)
     _insert_candidates(connection, ledger, ids)
-    merges = merges_in_force(connection)
+    merges = read_merges(asked)
     keep_names(connection, _names(told, found), merges)
     return {key: merges.root(participant) for key, participant in found.items()} if merges.into else found
 
