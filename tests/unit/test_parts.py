@@ -22,7 +22,7 @@ def test_a_phone_number_under_its_key_is_masked(key: str, phone: object) -> None
     assert shown({"a": [{key: phone}]}, SEES_ALL) == {"a": [{key: phone}]}
 
 
-@pytest.mark.parametrize("value", ["US.13491208655302741918", "order 1555", "123456", None, True, 12, 1.5])
+@pytest.mark.parametrize("value", ["US.70000000000000000001", "order 1555", "123456", None, True, 12, 1.5])
 def test_what_is_no_phone_number_stays(value: object) -> None:
     for key in ("from", "id"):
         assert shown({key: value}, SEES_LITTLE) == {key: value}
