@@ -150,7 +150,7 @@ def test_phone_numbers_are_masked_without_the_right_to_see_them(archive: Archive
     ("written", "shown"),
     [
         (r'{"text": "\ud800 and \u0000"}', {"text": "? and \0"}),
-        ('{"rate": 1e999}', {"rate": "inf"}),
+        ('{"rate": 1e999}', {"rate": None}),
         ("[" * 3000 + "]" * 3000, "[" * 3000 + "]" * 3000),
         ('{"n": ' + "9" * 5000 + "}", '{"n": ' + "9" * 5000 + "}"),
     ],

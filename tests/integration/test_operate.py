@@ -102,7 +102,8 @@ def test_a_token_with_limits_may_not_operate(db: psycopg.Connection, client: Tes
     assert client.post("/admin/events/1/replay").status_code == 401
 
 
-def test_the_commands_do_the_same(db: psycopg.Connection, database_url: str, parked: int) -> None:
+@pytest.mark.usefixtures("parked")
+def test_the_commands_do_the_same(db: psycopg.Connection, database_url: str) -> None:
     def run(*words: str) -> tuple[int, str]:
         command = [str(Path(sys.executable).parent / "wamcp"), *words]
         given = os.environ | {"DATABASE_URL": database_url}
@@ -119,4 +120,3 @@ def test_the_commands_do_the_same(db: psycopg.Connection, database_url: str, par
     assert f"p{one} is merged into p{two}" in run("merge", f"p{one}", f"p{two}")[1]
     assert rows(db, "SELECT DISTINCT sender_id FROM messages") == [(two,)]
     assert "himself again" in run("merge", f"p{one}", "--undo")[1]
-    assert parked

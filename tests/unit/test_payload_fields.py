@@ -15,8 +15,8 @@ from tests.unit.test_payload_fixtures import as_json
 from wamcp.vocabulary import Severity
 from wamcp.whatsapp.payload.facts import AccountFact, Facts
 from wamcp.whatsapp.payload.fields import FIELDS, Place, read_unknown
-from wamcp.whatsapp.payload.fields.reading import MOST_UNKNOWN
 from wamcp.whatsapp.payload.scalars import unix_seconds
+from wamcp.whatsapp.payload.unknown import MOST_UNKNOWNS
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "tests" / "fixtures" / "whatsapp" / "fields"
@@ -175,8 +175,8 @@ def test_the_account_of_a_portfolio_event_is_the_one_that_is_named() -> None:
 
 def test_unknown_keys_are_noted_once_each_and_not_without_end() -> None:
     item = {"type": "group_suspend", "colour": 1}
-    facts = read("group_status_update", {"groups": [item, item], **{f"key{n}": n for n in range(2 * MOST_UNKNOWN)}})
-    assert len(facts.unknowns) == MOST_UNKNOWN
+    facts = read("group_status_update", {"groups": [item, item], **{f"key{n}": n for n in range(2 * MOST_UNKNOWNS)}})
+    assert len(facts.unknowns) == MOST_UNKNOWNS
     assert [fact.path for fact in facts.unknowns][:2] == [
         "group_status_update.groups.colour",
         "group_status_update.value.key0",

@@ -7,16 +7,16 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from wamcp.access.grants import Grant
+from wamcp.archive.account_events import about_subject
 from wamcp.archive.afterwards import NOTHING, Afterwards, afterwards
-from wamcp.archive.happenings import about_subject
 from wamcp.archive.messages import by_row_ids, no_message
 from wamcp.archive.parts import shown, shown_text
 from wamcp.archive.scope import Scope, scope_of
 from wamcp.archive.shapes import PARTICIPANT_COLUMNS, looks_like_phone, mask, participant_view
-from wamcp.archive.views import DeliveryView, DetailView, HappeningView, IdentityView
+from wamcp.archive.views import AccountEventView, DeliveryView, DetailView, IdentityView
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible, Rejected
-from wamcp.vocabulary import Direction
+from wamcp.vocabulary import Direction, row_id
 
 MAX_DELIVERIES = 1_000
 """So many statuses of one message are told, the first ones; in groups each member has some."""
@@ -28,7 +28,21 @@ class _Place:
 
     number: int | None
     message: int | None
-    happenings: list[HappeningView]
+    account_events: list[AccountEventView]
+
+
+def find(connection: ReadConnection, grant: Grant, written: str, number: str | None = None) -> DetailView:
+    """Everything about the message that is meant by a wamid or, where no ``number`` is named, by ``m123``.
+
+    Raises as :func:`by_wamid` does.
+    """
+    short = row_id(written.lower(), "m") if number is None and written[:1] in ("m", "M") else None
+    try:
+        return by_wamid(connection, grant, written, number)
+    except NotVisible:
+        if short is None:
+            raise
+        return by_row_id(connection, grant, short)
 
 
 def by_wamid(connection: ReadConnection, grant: Grant, wamid: str, number: str | None = None) -> DetailView:
@@ -50,23 +64,23 @@ def by_wamid(connection: ReadConnection, grant: Grant, wamid: str, number: str |
     return _detail(connection, scope, wamid, places[0])
 
 
-def by_row_id(connection: ReadConnection, grant: Grant, row_id: int) -> DetailView:
+def by_row_id(connection: ReadConnection, grant: Grant, message_id: int) -> DetailView:
     """Everything about one message. Raises :class:`NotVisible`."""
     scope = scope_of(connection, grant)
     found = connection.execute(
         f"SELECT m.number_id, m.wamid FROM messages m WHERE m.id = %(id)s::bigint AND {scope.messages()}",
-        {**scope.parameters(), "id": row_id},
+        {**scope.parameters(), "id": message_id},
     ).fetchone()
     if found is None:
-        raise no_message(row_id)
+        raise no_message(message_id)
     number, wamid = found
-    happenings = [each for each in about_subject(connection, scope, wamid) if each.number_id in (number, None)]
-    return _detail(connection, scope, wamid, _Place(number, row_id, happenings))
+    account_events = [each for each in about_subject(connection, scope, wamid) if each.number_id in (number, None)]
+    return _detail(connection, scope, wamid, _Place(number, message_id, account_events))
 
 
 def _places(connection: ReadConnection, scope: Scope, wamid: str) -> list[_Place]:
     """Where ``wamid`` is known. A message before the bearer's window hides all that is known of it."""
-    happenings = about_subject(connection, scope, wamid)
+    account_events = about_subject(connection, scope, wamid)
     rows = connection.execute(
         f"""
         SELECT n.id, m.id, m.id IS NOT NULL AND {scope.messages()},
@@ -80,12 +94,12 @@ def _places(connection: ReadConnection, scope: Scope, wamid: str) -> list[_Place
     ).fetchall()
     places = []
     for number, message, is_visible, is_referred_to in rows:
-        here = [each for each in happenings if each.number_id == number]
+        here = [each for each in account_events if each.number_id == number]
         if is_visible or (message is None and (is_referred_to or here)):
             places.append(_Place(number, message, here))
-    nowhere = [each for each in happenings if each.number_id is None]
+    nowhere = [each for each in account_events if each.number_id is None]
     if len(places) == 1:
-        return [_Place(places[0].number, places[0].message, places[0].happenings + nowhere)]
+        return [_Place(places[0].number, places[0].message, places[0].account_events + nowhere)]
     return places or ([_Place(None, None, nowhere)] if nowhere else [])
 
 
@@ -106,7 +120,7 @@ def _detail(connection: ReadConnection, scope: Scope, wamid: str, place: _Place)
         status = _state(connection, place.number, wamid) if message or deliveries else None
     content = row["content"] if row and isinstance(row["content"], dict) else {}
     return DetailView(
-        known_from=_known_from(message is not None, deliveries, later, place.happenings),
+        known_from=_known_from(message is not None, deliveries, later, place.account_events),
         wamid=wamid if scope.phones else None,
         number=scope.numbers[place.number] if place.number is not None else None,
         message=message,
@@ -120,33 +134,36 @@ def _detail(connection: ReadConnection, scope: Scope, wamid: str, place: _Place)
         revoked_at=later.revoked_at,
         status=status,
         deliveries=deliveries,
-        happenings=place.happenings,
-        event_ids=_events(row, deliveries, later, place.happenings),
+        account_events=place.account_events,
+        event_ids=_events(row, deliveries, later, place.account_events),
     )
 
 
 def _known_from(
-    has_message: bool, deliveries: list[DeliveryView], later: Afterwards, happenings: list[HappeningView]
+    has_message: bool, deliveries: list[DeliveryView], later: Afterwards, account_events: list[AccountEventView]
 ) -> list[str]:
     told = {
         "message": has_message,
         "statuses": deliveries,
         "referring": later.events,
-        "account_events": happenings,
+        "account_events": account_events,
     }
     return [name for name, found in told.items() if found]
 
 
 def _events(
-    row: dict[str, Any] | None, deliveries: list[DeliveryView], later: Afterwards, happenings: list[HappeningView]
+    row: dict[str, Any] | None,
+    deliveries: list[DeliveryView],
+    later: Afterwards,
+    account_events: list[AccountEventView],
 ) -> list[int]:
     found = {row["event_id"]} if row else set()
     return sorted(
-        found | {each.event_id for each in deliveries} | set(later.events) | {each.event_id for each in happenings}
+        found | {each.event_id for each in deliveries} | set(later.events) | {each.event_id for each in account_events}
     )
 
 
-def _row(connection: ReadConnection, row_id: int) -> dict[str, Any] | None:
+def _row(connection: ReadConnection, message_id: int) -> dict[str, Any] | None:
     """What lists do not tell of a message, and the other party: the sender, or whom the conversation is with."""
     statement = f"""
       SELECT m.event_id, m.type, m.text, m.content, m.party_wa_id, m.party_bsuid, c.group_id,
@@ -157,7 +174,7 @@ def _row(connection: ReadConnection, row_id: int) -> dict[str, Any] | None:
         ON p.id = CASE WHEN m.direction = 'inbound' THEN m.sender_id ELSE c.participant_id END
       WHERE m.id = %s"""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(statement, [row_id]).fetchone()
+        return cursor.execute(statement, [message_id]).fetchone()
 
 
 def _identity(row: dict[str, Any] | None, scope: Scope) -> IdentityView | None:

@@ -1,26 +1,24 @@
 """Groups: what Meta told of them, folded in the order of time into how they are now."""
 
-import contextlib
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.rows import dict_row
 
 from wamcp.access.grants import Grant
-from wamcp.archive import account_events, page
-from wamcp.archive.account_events import AccountEventView
-from wamcp.archive.masked import opened
+from wamcp.archive import page
+from wamcp.archive.account_events import newest_where
+from wamcp.archive.memberships import DELETED, members_of, setting_of, subject_of
+from wamcp.archive.parts import opened, shown
 from wamcp.archive.scope import Scope, scope_of
 from wamcp.archive.shapes import PARTICIPANT_COLUMNS, participant_view
-from wamcp.archive.views import NumberView, Page, ParticipantView
+from wamcp.archive.views import AccountEventView, NumberView, Page, ParticipantView
 from wamcp.db.session import ReadConnection
 from wamcp.errors import NotVisible
 
 MAX_HISTORY = 500
-_NAMES = ("user_id", "parent_user_id", "wa_id", "input")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +82,15 @@ def fold(events: Iterable[tuple[str, Any]]) -> Folded:
     for event, details in events:
         if not isinstance(details, dict):
             continue
-        state.subject = _setting(details, "subject", "group_subject", state.subject)
-        state.description = _setting(details, "description", "group_description", state.description)
-        if event in ("group_create", "group_delete"):
-            state.deleted = event == "group_delete"
+        state.subject = subject_of(details) or state.subject
+        state.description = setting_of(details, "description", "group_description") or state.description
+        if event in ("group_create", DELETED):
+            state.deleted = event == DELETED
         elif event in ("group_suspend", "group_suspend_cleared"):
             state.suspended = event == "group_suspend"
-        for member in _members(details, "added_participants"):
+        for member in members_of(details, "added_participants"):
             state.members = [*_others(state.members, member), member]
-        for member in _members(details, "removed_participants"):
+        for member in members_of(details, "removed_participants"):
             state.members = _others(state.members, member)
     return state
 
@@ -116,17 +114,11 @@ def get(connection: ReadConnection, grant: Grant, group_id: str) -> GroupDetail:
     if not rows:
         raise NotVisible("There is no such group visible to this client: list the groups and take an id from there.")
     folded = _folded(connection, scope, [wanted])
-    history = account_events.select(
-        connection,
-        [account_events.within(scope), "a.group_id = %(group)s"],
-        {**account_events.parameters_of(scope), "group": wanted, "count": MAX_HISTORY},
-        "a.at DESC, a.id DESC LIMIT %(count)s",
-    )
     state = folded.get(wanted, Folded())
     return GroupDetail(
         group=_view(rows[0], folded, scope),
         members=_member_views(connection, scope, rows[0]["number_id"], state.members),
-        history=[account_events.view(row, scope) for row in history],
+        history=newest_where(connection, scope, "a.group_id = %(about)s::text", wanted, MAX_HISTORY),
     )
 
 
@@ -144,10 +136,10 @@ def _select(
         UNION ALL
         SELECT k.group_id, e.number_id, NULL, e.at FROM ({known}) k, LATERAL (
           SELECT a.number_id, a.at FROM account_events a
-          WHERE a.group_id = k.group_id AND {account_events.within(scope)} ORDER BY a.at DESC LIMIT 1) e
+          WHERE a.group_id = k.group_id AND {scope.account_events()} ORDER BY a.at DESC LIMIT 1) e
       ) g GROUP BY g.group_id ORDER BY last_active_at DESC, g.group_id LIMIT %(count)s OFFSET %(offset)s"""
     with connection.cursor(row_factory=dict_row) as cursor:
-        given = {**account_events.parameters_of(scope), **parameters, "only": only}
+        given = {**scope.parameters(), **parameters, "only": only}
         return cursor.execute(statement, given).fetchall()
 
 
@@ -168,34 +160,14 @@ def _folded(connection: ReadConnection, scope: Scope, group_ids: Sequence[str]) 
         return {}
     rows = connection.execute(
         "SELECT a.group_id, a.event, a.details::text FROM account_events a WHERE a.group_id = ANY(%(groups)s::text[])"
-        f" AND {account_events.within(scope, whole_time=True)} ORDER BY a.group_id, a.at, a.id",
-        {**account_events.parameters_of(scope), "groups": list(group_ids)},
+        f" AND {scope.account_events(whole_time=True)} ORDER BY a.group_id, a.at, a.id",
+        {**scope.parameters(), "groups": list(group_ids)},
     )
+    unmasked = replace(scope, phones=True)  # members are told apart by their numbers, and masked when they are shown
     events: dict[str, list[tuple[str, Any]]] = {}
     for group_id, event, details in rows:
-        events.setdefault(group_id, []).append((event, opened(details, phones=True)))
+        events.setdefault(group_id, []).append((event, opened(details, unmasked)))
     return {group_id: fold(told) for group_id, told in events.items()}
-
-
-def _setting(details: dict[str, Any], plain: str, nested: str, before: str | None) -> str | None:
-    if isinstance(found := details.get(plain), str):
-        return found
-    changed = details.get(nested)
-    if isinstance(changed, dict) and isinstance(changed.get("text"), str) and changed.get("update_successful", True):
-        text: str = changed["text"]
-        return text
-    return before
-
-
-def _members(details: dict[str, Any], key: str) -> list[dict[str, str]]:
-    found = details.get(key)
-    members = []
-    for one in found if isinstance(found, list) else []:
-        with contextlib.suppress(AttributeError):
-            named = {name: str(value) for name, value in one.items() if isinstance(value, str | int)}
-            if any(named.get(name) for name in _NAMES):
-                members.append(named)
-    return members
 
 
 def _others(members: list[dict[str, str]], gone: dict[str, str]) -> list[dict[str, str]]:
@@ -234,15 +206,15 @@ def _member_views(
     known = _known(connection, number_id, members)
     views = []
     for member in members:
-        shown = opened(json.dumps(member), phones=scope.phones)
+        named = shown(member, scope)
         rows = (known.get(key) for key in (("bsuid", member.get("user_id")), ("wa_id", member.get("wa_id"))))
         row = next((row for row in rows if row is not None), None)
         views.append(
             MemberView(
-                wa_id=shown.get("wa_id") or shown.get("input"),
-                bsuid=shown.get("user_id"),
-                parent_bsuid=shown.get("parent_user_id"),
-                username=shown.get("username"),
+                wa_id=named.get("wa_id") or named.get("input"),
+                bsuid=named.get("user_id"),
+                parent_bsuid=named.get("parent_user_id"),
+                username=named.get("username"),
                 participant=participant_view(row, scope) if row else None,
             )
         )
@@ -252,14 +224,14 @@ def _member_views(
 def _known(
     connection: ReadConnection, number_id: int | None, members: list[dict[str, str]]
 ) -> dict[tuple[str, str | None], dict[str, Any]]:
-    """The participants whom the number's account knows under the members' names."""
+    """The participants whom the number's scope knows under the members' names."""
     names = [("bsuid", member["user_id"]) for member in members if "user_id" in member]
     names += [("wa_id", member["wa_id"]) for member in members if "wa_id" in member]
     statement = f"""
       SELECT u.kind AS by_kind, u.value AS by_value, {PARTICIPANT_COLUMNS}
       FROM unnest(%(kinds)s::text[], %(values)s::text[]) AS u (kind, value)
       JOIN numbers n ON n.id = %(number)s
-      JOIN participant_aliases k ON k.scope = n.waba_id AND k.kind = u.kind AND k.value = u.value
+      JOIN participant_aliases k ON k.scope = n.scope AND k.kind = u.kind AND k.value = u.value
       JOIN participants p ON p.id = k.participant_id"""
     parameters = {
         "kinds": [kind for kind, _ in names], "values": [value for _, value in names], "number": number_id

@@ -1,16 +1,16 @@
 """Groups as account events tell of them: what they are called, and since when somebody is in them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from wamcp.archive.happenings import events_in, events_parameters
 from wamcp.archive.scope import Scope
 from wamcp.archive.views import MembershipView
 from wamcp.db.session import ReadConnection
 
 DELETED = "group_delete"
-_IDENTIFIERS = ("wa_id", "input", "user_id")
+IDENTIFIERS = ("user_id", "parent_user_id", "wa_id", "input")
+"""The keys under which a group's event names a member."""
 _SUBJECTS_TRIED = 5
 
 
@@ -31,14 +31,28 @@ def subjects(connection: ReadConnection, group_ids: Iterable[str]) -> dict[str, 
 
 def subject_of(details: object) -> str | None:
     """The subject that a group's event sets; None when it sets none, or was not able to."""
+    return setting_of(details, "subject", "group_subject")
+
+
+def setting_of(details: object, plain: str, changed: str) -> str | None:
+    """A setting as an event tells it: under ``plain`` when the group was made, later under ``changed`` if done."""
     if not isinstance(details, dict):
         return None
-    changed = details.get("group_subject")
-    if isinstance(changed, dict):
-        subject = changed.get("text") if changed.get("update_successful") is not False else None
-    else:
-        subject = details.get("subject")
-    return subject.encode("utf-8", "replace").decode() if isinstance(subject, str) and subject else None
+    nested = details.get(changed)
+    done = isinstance(nested, dict) and nested.get("update_successful") is not False
+    told = nested.get("text") if done and isinstance(nested, dict) else details.get(plain)
+    return told.encode("utf-8", "replace").decode() if isinstance(told, str) and told else None
+
+
+def members_of(details: object, key: str) -> list[dict[str, str]]:
+    """Whom a group's event names under ``key`` (``added_participants``, ``removed_participants``)."""
+    listed: Any = details.get(key) if isinstance(details, dict) else None
+    members = []
+    for one in filter(lambda each: isinstance(each, dict), listed if isinstance(listed, list) else []):
+        named = {name: str(value) for name, value in one.items() if isinstance(value, str | int)}
+        if any(named.get(name) for name in IDENTIFIERS):
+            members.append(named)
+    return members
 
 
 def groups_of(connection: ReadConnection, scope: Scope, identifiers: Iterable[str]) -> list[MembershipView]:
@@ -49,9 +63,9 @@ def groups_of(connection: ReadConnection, scope: Scope, identifiers: Iterable[st
     rows = connection.execute(
         "SELECT e.group_id, e.event, e.at, e.details FROM account_events e WHERE e.group_id IN ("
         "  SELECT e.group_id FROM account_events e WHERE e.group_id IS NOT NULL"
-        f"  AND e.details::text LIKE ANY(%(patterns)s::text[]) AND {events_in(scope)})"
-        f" AND {events_in(scope)} ORDER BY e.at, e.id",
-        {**events_parameters(scope), "patterns": [f"%{_escaped(name)}%" for name in sorted(names)]},
+        f"  AND e.details::text LIKE ANY(%(patterns)s::text[]) AND {scope.account_events('e')})"
+        f" AND {scope.account_events('e')} ORDER BY e.at, e.id",
+        {**scope.parameters(), "patterns": [f"%{_escaped(name)}%" for name in sorted(names)]},
     ).fetchall()
     stays: dict[str, tuple[datetime, datetime | None]] = {}
     for group, event, at, details in rows:
@@ -74,17 +88,7 @@ def _after(
 
 
 def _names_one(details: object, key: str, names: set[str]) -> bool:
-    members: Any = details.get(key) if isinstance(details, dict) else None
-    return isinstance(members, list) and any(
-        _plain(member.get(identifier)) in names
-        for member in members
-        if isinstance(member, dict)
-        for identifier in _identified_by(member)
-    )
-
-
-def _identified_by(member: dict[str, Any]) -> Sequence[str]:
-    return [identifier for identifier in _IDENTIFIERS if member.get(identifier) is not None]
+    return any(_plain(member.get(name)) in names for member in members_of(details, key) for name in IDENTIFIERS)
 
 
 def _plain(value: object) -> str:

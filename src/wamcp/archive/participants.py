@@ -9,8 +9,8 @@ from psycopg.rows import dict_row
 
 from wamcp.access.grants import Grant
 from wamcp.archive import page
+from wamcp.archive.account_events import about_person
 from wamcp.archive.conversations import named, patterns, with_participant
-from wamcp.archive.happenings import about_person
 from wamcp.archive.memberships import groups_of
 from wamcp.archive.scope import Scope, scope_of
 from wamcp.archive.shapes import PARTICIPANT_COLUMNS, looks_like_phone, mask, participant_view, within
@@ -89,7 +89,7 @@ def get(connection: ReadConnection, grant: Grant, participant_id: int) -> Person
         groups=groups_of(connection, scope, identifiers),
         candidates=_candidates(connection, scope, merges, participant_id),
         merges=_merges(connection, scope, merges, participant_id),
-        happenings=about_person(connection, scope, participant_id, RECENT_EVENTS),
+        account_events=about_person(connection, scope, participant_id, RECENT_EVENTS),
     )
 
 

@@ -1,5 +1,6 @@
 """What the JSON beside a row holds, as its bearer may see it: phone numbers masked, nothing that JSON cannot say."""
 
+import json
 import math
 import re
 from typing import Any
@@ -10,12 +11,13 @@ from wamcp.archive.shapes import looks_like_phone, mask
 PHONE_KEYS = frozenset(
     {
         *("wa_id", "new_wa_id", "phone", "phone_number", "from", "to", "input", "customer", "user", "recipient"),
-        *("recipient_id", "recipient_participant_id", "participant_recipient_id", "from_logical_id"),
+        *("recipient_id", "recipient_participant_id", "participant_recipient_id", "from_logical_id", "participant"),
     }
 )
 """Keys under which Meta writes somebody's phone number."""
 WRITTEN_OUT = frozenset({"contacts", "system"})
 """Parts, and types of messages, whose words hold phone numbers."""
+MAX_RAW = 20_000
 MAX_DEPTH = 100
 """What lies deeper in JSON is not shown."""
 _ABOUT_WHAT_WAS_WRITTEN = WRITTEN_OUT | {"reaction"}
@@ -23,9 +25,20 @@ _PHONE_IN_TEXT = re.compile(r"(?<!\w)[+(]{0,2}[0-9](?:[\s+().\-/]{0,3}[0-9]){6,}
 _OPAQUE = ("wamid.", "wacid.")
 
 
+def opened(written: str, scope: Scope) -> Any:
+    """The JSON in ``written`` as the bearer may see it.
+
+    What Python cannot read (numbers of thousands of digits, endless nesting) comes as its first 20,000 characters, or
+    as None where phone numbers could stand in them.
+    """
+    try:
+        return shown(json.loads(written), scope)
+    except (ValueError, RecursionError):
+        return _cleaned(written[:MAX_RAW]) if scope.phones else None
+
+
 def shown(value: Any, scope: Scope) -> Any:
-    """A JSON value as the bearer may see it; lone surrogates become question marks,
-    numbers that JSON has no word for None.
+    """A JSON value as the bearer may see it: lone surrogates as question marks, None for numbers that are none.
 
     Without the right to phone numbers they are masked, and Meta's ids of messages, which hold them, are None.
     """
@@ -34,9 +47,12 @@ def shown(value: Any, scope: Scope) -> Any:
 
 def shown_text(kind: str, text: str, scope: Scope) -> str:
     """The text of a message of type ``kind``: phone numbers that Meta's JSON puts into it are masked like elsewhere."""
-    if scope.phones or kind not in _ABOUT_WHAT_WAS_WRITTEN:
-        return text
-    return _masked_words(text)
+    return masked_words(text, scope) if kind in _ABOUT_WHAT_WAS_WRITTEN else text
+
+
+def masked_words(text: str, scope: Scope) -> str:
+    """``text`` with whatever looks like a phone number masked, unless the bearer may see phone numbers."""
+    return text if scope.phones else _masked_words(text)
 
 
 def _masked(value: Any, key: str | None, *, whole: bool) -> Any:

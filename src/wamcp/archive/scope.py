@@ -32,11 +32,33 @@ class Scope:
         predicate = self._predicate(f"{alias}.number_id", f"{alias}.last_message_at")
         return f"{alias}.last_message_at IS NOT NULL AND {predicate}"
 
+    def account_events(self, alias: str = "a", *, whole_time: bool = False) -> str:
+        """The predicate on ``account_events``; ``whole_time`` leaves the window out.
+
+        Whoever sees only some numbers sees what is about these, by Meta's id of them or by the number itself.
+        """
+        parts = []
+        if self.narrowed:
+            parts.append(
+                f"({alias}.number_id = ANY(%(scope_numbers)s::int[]) OR {alias}.number_id IS NULL"
+                f" AND regexp_replace({alias}.display_phone_number, '[^0-9]', '', 'g') = ANY(%(scope_digits)s::text[]))"
+            )
+        if self.since is not None and not whole_time:
+            parts.append(f"{alias}.at >= %(scope_since)s::timestamptz")
+        return " AND ".join(parts) or "true"
+
+    def displayed(self, number: str | None) -> int | None:
+        """The row id of the visible number that is shown to people as ``number``, however it is written."""
+        digits = _digits(number or "")
+        found = (row_id for row_id, view in self.numbers.items() if _digits(view.display_phone_number or "") == digits)
+        return next(found, None) if digits else None
+
     def parameters(self) -> dict[str, Any]:
-        """The values of both predicates."""
+        """The values of all predicates."""
         return {
             "scope_numbers": list(self.numbers),
             "scope_number": min(self.numbers, default=0),
+            "scope_digits": sorted({_digits(view.display_phone_number or "") for view in self.numbers.values()} - {""}),
             "scope_since": self.since,
         }
 

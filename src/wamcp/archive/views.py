@@ -102,21 +102,28 @@ class MessageView:
 
 
 @dataclass(frozen=True, slots=True)
-class HappeningView:
-    """An account event beside the person, message or call it is about; ``number_id`` is our number's row id."""
+class AccountEventView:
+    """One account event; ``details`` is what Meta wrote, ``number_id`` our number's row id where it is visible.
+
+    ``subject`` is None where it holds a hidden phone number.
+    """
 
     id: int
-    event_id: int
     field: str
     event: str
     at: datetime
+    waba_id: str | None
     number_id: int | None
+    phone_number_id: str | None
+    display_phone_number: str | None
     group_id: str | None
+    participant: ParticipantView | None
     subject_kind: str | None
     subject: str | None
     severity: str
     text: str
     details: Any
+    event_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,7 @@ class DetailView:
     revoked_at: datetime | None
     status: str | None
     deliveries: list[DeliveryView]
-    happenings: list[HappeningView]
+    account_events: list[AccountEventView]
     event_ids: list[int]
 
     @property
@@ -259,7 +266,7 @@ class PersonDetailView:
     groups: list[MembershipView]
     candidates: list[CandidateView]
     merges: list[MergeView]
-    happenings: list[HappeningView]
+    account_events: list[AccountEventView]
 
 
 @dataclass(frozen=True, slots=True)

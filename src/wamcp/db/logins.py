@@ -17,7 +17,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "webhook_queue": ("event_id", "size", "queued_at"),
     "applied": ("seq", "event_id"),
     "parked": ("id", "event_id", "item", "kind", "reason", "parked_at"),
-    "numbers": ("id", "phone_number_id", "display_phone_number", "waba_id", "first_seen_at"),
+    "numbers": ("id", "phone_number_id", "display_phone_number", "waba_id", "scope", "first_seen_at"),
     "participants": ("id", "name", "username", "created_at"),
     "participant_aliases": ("scope", "kind", "value", "participant_id", "first_seen_at"),
     "participant_names": ("participant_id", "kind", "value", "first_seen_at", "last_seen_day"),

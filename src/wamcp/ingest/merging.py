@@ -4,7 +4,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
-from wamcp.db.merges import Merges, merges_in_force, move, note_merge, note_undone
+from wamcp.db.merges import merges_in_force, move, note_merge, note_undone
 from wamcp.db.names import show_names
 from wamcp.errors import NotVisible, Rejected
 from wamcp.ingest.keep import Again, Event, keep
@@ -38,7 +38,8 @@ def merge(url: str, from_id: int, into_id: int, by: str) -> None:
             if from_id == into_id:
                 raise Rejected(f"{participant_ref(from_id)} cannot be merged into himself.")
             note_merge(connection, from_id, into_id, by)
-            settle(connection)
+            move(connection, from_id, into_id)
+            show_names(connection, [from_id], merges_in_force(connection))
     _log.info("participants_merged", gone=participant_ref(from_id), into=participant_ref(into_id), by=by)
 
 
@@ -65,14 +66,13 @@ def unmerge(url: str, from_id: int, by: str) -> int:
     return stood
 
 
-def settle(connection: psycopg.Connection) -> Merges:
-    """Puts every row under whom the merges in force put it, and returns them."""
+def settle(connection: psycopg.Connection) -> None:
+    """Puts every row of a rebuilt schema under whom the merges in force put it."""
     merges = merges_in_force(connection)
     for member in sorted(merges.into):
         move(connection, member, merges.root(member))
     if merges.into:
         show_names(connection, merges.into, merges)
-    return merges
 
 
 def _require(connection: psycopg.Connection, *participants: int) -> None:
@@ -82,7 +82,9 @@ def _require(connection: psycopg.Connection, *participants: int) -> None:
     ).fetchall()
     for participant in participants:
         if (participant,) not in rows:
-            raise NotVisible(f"There is no participant {participant_ref(participant)}.")
+            raise NotVisible(
+                f"There is no participant {participant_ref(participant)}: GET /admin/participants lists them."
+            )
 
 
 def _read_again(connection: psycopg.Connection, participant: int) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wamcp.archive.views import DeliveryView, DetailView, HappeningView, RevisionView
+from wamcp.archive.views import AccountEventView, DeliveryView, DetailView, RevisionView
 from wamcp.mcp import sanitize, shape
 from wamcp.mcp.budget import TOKENS, Answer, add_notice, estimated_tokens
 from wamcp.vocabulary import Direction, conversation_ref, message_ref, participant_ref
@@ -63,7 +63,7 @@ def _answer(view: DetailView, room: _Room) -> Answer:
         "statuses": [_delivery(each, room) for each in view.deliveries[: room.items]],
         "pricing": _plain(view.pricing, room) if isinstance(view.pricing, dict) else None,
         "errors": [_plain(each, room) for each in view.errors[: room.items] if isinstance(each, dict)],
-        "account_events": [_happening(each, room) for each in view.happenings[: room.items]],
+        "account_events": [_account_event(each, room) for each in view.account_events[: room.items]],
         "untrusted_names": _names(view, room),
     }
     _say_what_is_missing(answer, view, room)
@@ -126,7 +126,7 @@ def _delivery(view: DeliveryView, room: _Room) -> Answer:
     return told
 
 
-def _happening(view: HappeningView, room: _Room) -> Answer:
+def _account_event(view: AccountEventView, room: _Room) -> Answer:
     return {
         "at": shape.minute(view.at),
         "field": sanitize.clean_line(view.field, MAX_KEY),
@@ -149,7 +149,7 @@ def _say_what_is_missing(answer: Answer, view: DetailView, room: _Room) -> None:
         "reactions": view.reactions,
         "revisions": view.revisions,
         "statuses": view.deliveries,
-        "account events": view.happenings,
+        "account events": view.account_events,
     }
     for name, items in found.items():
         if len(items) > room.items:

@@ -1,14 +1,10 @@
 """The admin API's reads: conversations, their messages, search. The gate in front of it knows and records who asks."""
 
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
-from wamcp.access.grants import Grant
 from wamcp.archive import conversations as threads
 from wamcp.archive import messages as letters
 from wamcp.archive.asking import asking
@@ -16,21 +12,11 @@ from wamcp.archive.conversations import ConversationsQuery
 from wamcp.archive.messages import MessagesQuery
 from wamcp.archive.page import MAX_LIMIT
 from wamcp.archive.search import SearchQuery, search
-from wamcp.errors import NotVisible, Rejected
-from wamcp.vocabulary import row_id
-from wamcp.web import answers
-from wamcp.web.auth import HEADER
+from wamcp.web import answers, asked
+from wamcp.web.asked import Cursor, Limit, Moment
 
-_key = APIKeyHeader(name=HEADER, auto_error=False, description="ADMIN_API_KEY, or an admin token.")
-_problems: dict[int | str, dict[str, Any]] = {
-    status: {"model": answers.Problem} for status in (400, 401, 403, 404, 422, 503)
-}
-documented: dict[str, Any] = {"dependencies": [Security(_key)], "responses": _problems}
-router = APIRouter(prefix="/admin", tags=["admin"], **documented)
+router = APIRouter(prefix="/admin", tags=["admin"], **asked.documented)
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many rows, at most.")]
-Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before.")]
-Moment = Annotated[str | None, Query(description="ISO 8601, or seconds since 1970. Without a zone it is UTC.")]
 Ref = Annotated[str, Path(description="`c123` or `123`.")]
 
 
@@ -44,9 +30,9 @@ def list_conversations(
     """The most recently updated conversations."""
     query = ConversationsQuery(limit=limit, offset=offset, cursor=cursor)
     with asking(request.app.state.reader) as connection:
-        page = threads.list_newest(connection, grant_of(request), query)
+        page = threads.list_newest(connection, asked.grant_of(request), query)
     answer = answers.conversations(page)
-    note_shown(request, [item.id for item in answer.conversations])
+    asked.note_shown(request, [item.id for item in answer.conversations])
     return answer
 
 
@@ -55,11 +41,13 @@ def list_messages(
     request: Request, conversation_id: Ref, limit: Limit = 50, before_ts: Moment = None, cursor: Cursor = None
 ) -> answers.Messages:
     """The recent messages of a conversation, newest first; `before_ts` itself is not included."""
-    query = MessagesQuery(_conversation(conversation_id), before=_moment(before_ts), limit=limit, cursor=cursor)
+    query = MessagesQuery(
+        asked.conversation_id(conversation_id), before=asked.moment(before_ts), limit=limit, cursor=cursor
+    )
     with asking(request.app.state.reader) as connection:
-        page = letters.of_conversation(connection, grant_of(request), query)
+        page = letters.of_conversation(connection, asked.grant_of(request), query)
     answer = answers.messages(page)
-    note_shown(request, [item.id for item in answer.messages])
+    asked.note_shown(request, [item.id for item in answer.messages])
     return answer
 
 
@@ -82,51 +70,17 @@ def search_messages(request: Request, given: Annotated[SearchParameters, Query()
     """Messages with these words, newest first; when there are none, messages with these letters inside words."""
     query = SearchQuery(
         given.q,
-        conversation_id=_conversation(given.conversation_id) if given.conversation_id is not None else None,
+        conversation_id=asked.conversation_id(given.conversation_id) if given.conversation_id is not None else None,
         number=given.number,
         direction=given.direction,
         type=given.type,
-        after=_moment(given.after),
-        before=_moment(given.before),
+        after=asked.moment(given.after),
+        before=asked.moment(given.before),
         limit=given.limit,
         cursor=given.cursor,
     )
     with asking(request.app.state.reader) as connection:
-        page = search(connection, grant_of(request), query)
+        page = search(connection, asked.grant_of(request), query)
     answer = answers.results(page)
-    note_shown(request, [item.id for item in answer.messages])
+    asked.note_shown(request, [item.id for item in answer.messages])
     return answer
-
-
-def grant_of(request: Request) -> Grant:
-    """What the bearer of the key may see."""
-    grant: Grant = request.state.grant
-    return grant
-
-
-def note_shown(request: Request, refs: list[str]) -> None:
-    request.state.shown.extend(refs)
-
-
-def _conversation(written: str) -> int:
-    found = row_id(written, "c")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no conversation id: it looks like c123 or 123; list the conversations.")
-    return found
-
-
-def _moment(written: str | None) -> datetime | None:
-    """A moment written as ISO 8601 or as seconds since 1970. Raises :class:`Rejected`."""
-    if written is None:
-        return None
-    # A plus sign that was not percent-encoded arrives as a blank.
-    text = re.sub(r" (\d\d:?\d\d)$", r"+\1", written.strip())
-    try:
-        if re.fullmatch(r"-?\d+(\.\d+)?", text):
-            return datetime.fromtimestamp(float(text), UTC)
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        raise Rejected(
-            f"{written[:40]!r} is no time: write ISO 8601 (2026-03-02T12:00:00Z) or seconds since 1970 (1772452800)."
-        ) from None

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
-from wamcp.access.grants import Grant
 from wamcp.archive import account_events as happenings
 from wamcp.archive import events as webhooks
 from wamcp.archive import gaps as missing
@@ -17,10 +16,19 @@ from wamcp.archive.events import EventsQuery
 from wamcp.archive.gaps import GapsQuery
 from wamcp.archive.groups import GroupsQuery
 from wamcp.archive.page import MAX_LIMIT
-from wamcp.errors import NotAllowed, NotVisible
-from wamcp.vocabulary import Severity, row_id
+from wamcp.vocabulary import Severity
 from wamcp.web import answers_account as answers
-from wamcp.web.admin import Cursor, Limit, Moment, _moment, documented
+from wamcp.web.asked import (
+    Cursor,
+    Limit,
+    Moment,
+    documented,
+    grant_of,
+    moment,
+    note_shown,
+    participant_id,
+    unlimited_grant,
+)
 
 router = APIRouter(prefix="/admin", tags=["account"], **documented)
 
@@ -50,18 +58,18 @@ def list_account_events(request: Request, given: Annotated[AccountEventParameter
         field=given.field,
         event=given.event,
         severity=given.severity,
-        since=_moment(given.since),
-        before=_moment(given.before),
+        since=moment(given.since),
+        before=moment(given.before),
         number=given.number,
         group_id=given.group_id,
-        participant=_participant(given.participant) if given.participant is not None else None,
+        participant=participant_id(given.participant) if given.participant is not None else None,
         limit=given.limit,
         cursor=given.cursor,
     )
     with asking(request.app.state.reader) as connection:
-        page = happenings.newest(connection, _grant(request), query)
+        page = happenings.newest(connection, grant_of(request), query)
     answer = answers.account_events(page)
-    _shown(request, [f"a{item.id}" for item in answer.account_events])
+    note_shown(request, [f"a{item.id}" for item in answer.account_events])
     return answer
 
 
@@ -70,9 +78,9 @@ def list_groups(request: Request, number: OurNumber = None, limit: Limit = 50, c
     """Groups as they are now, the most recently active first."""
     query = GroupsQuery(number, limit, cursor)
     with asking(request.app.state.reader) as connection:
-        page = circles.newest(connection, _grant(request), query)
+        page = circles.newest(connection, grant_of(request), query)
     answer = answers.groups(page)
-    _shown(request, [item.group_id for item in answer.groups])
+    note_shown(request, [item.group_id for item in answer.groups])
     return answer
 
 
@@ -80,9 +88,9 @@ def list_groups(request: Request, number: OurNumber = None, limit: Limit = 50, c
 def get_group(request: Request, group_id: GroupId) -> answers.GroupWithHistory:
     """One group: subject, description, who is in it now, and what happened in it."""
     with asking(request.app.state.reader) as connection:
-        found = circles.get(connection, _grant(request), group_id)
+        found = circles.get(connection, grant_of(request), group_id)
     answer = answers.group(found)
-    _shown(request, [answer.group_id, *(f"a{item.id}" for item in answer.history)])
+    note_shown(request, [answer.group_id, *(f"a{item.id}" for item in answer.history)])
     return answer
 
 
@@ -95,16 +103,16 @@ def list_events(
 ) -> answers.Events:
     """Webhook events, last received first, and what of them could not be understood. Only for keys without limits."""
     with asking(request.app.state.reader) as connection:
-        page = webhooks.newest(connection, _unlimited(request), EventsQuery(state, limit, cursor))
+        page = webhooks.newest(connection, unlimited_grant(request), EventsQuery(state, limit, cursor))
     answer = answers.events(page)
-    _shown(request, [f"e{item.id}" for item in answer.events])
+    note_shown(request, [f"e{item.id}" for item in answer.events])
     return answer
 
 
 @router.get("/unknowns")
 def list_unknowns(request: Request) -> answers.Unknowns:
     """What Meta sent that this release has no word for, the last 1,000. Only for keys without limits."""
-    _unlimited(request)
+    unlimited_grant(request)
     with asking(request.app.state.reader) as connection:
         return answers.unknowns(words.unknowns(connection))
 
@@ -112,30 +120,6 @@ def list_unknowns(request: Request) -> answers.Unknowns:
 @router.get("/gaps")
 def list_gaps(request: Request, since: Moment = None, until: Moment = None, number: OurNumber = None) -> answers.Gaps:
     """What points to messages that never came, by number and hour; the last seven days unless said otherwise."""
-    query = GapsQuery(_moment(since), _moment(until), number)
+    query = GapsQuery(moment(since), moment(until), number)
     with asking(request.app.state.reader) as connection:
-        return answers.gaps(missing.gaps(connection, _grant(request), query))
-
-
-def _grant(request: Request) -> Grant:
-    grant: Grant = request.state.grant
-    return grant
-
-
-def _unlimited(request: Request) -> Grant:
-    """The bearer's grant. Raises :class:`NotAllowed` for one whose sight is limited."""
-    grant = _grant(request)
-    if grant.numbers is not None or grant.since is not None:
-        raise NotAllowed
-    return grant
-
-
-def _shown(request: Request, refs: list[str]) -> None:
-    request.state.shown.extend(refs)
-
-
-def _participant(written: str) -> int:
-    found = row_id(written, "p")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no participant id: it looks like p7 or 7.")
-    return found
+        return answers.gaps(missing.gaps(connection, grant_of(request), query))

@@ -7,10 +7,8 @@ from fastapi import APIRouter, Path, Query, Request
 from wamcp.archive import detail, participants
 from wamcp.archive.asking import asking
 from wamcp.archive.participants import ParticipantsQuery
-from wamcp.errors import NotVisible
-from wamcp.vocabulary import row_id
-from wamcp.web import answers_detail, answers_people
-from wamcp.web.admin import Cursor, Limit, documented, grant_of, note_shown
+from wamcp.web import answers_detail, answers_people, asked
+from wamcp.web.asked import Cursor, Limit, documented, grant_of, note_shown
 
 MAX_WAMID = 1_000
 
@@ -28,15 +26,8 @@ Ref = Annotated[str, Path(description="`p7` or `7`.")]
 @router.get("/messages/{wamid:path}")
 def show_message(request: Request, wamid: Wamid, phone_number_id: NumberId = None) -> answers_detail.MessageDetail:
     """Everything that is known of one message, its reactions, edits and statuses; also of one that never came."""
-    grant = grant_of(request)
-    short = row_id(wamid, "m") if wamid.startswith("m") else None
     with asking(request.app.state.reader) as connection:
-        try:
-            found = detail.by_wamid(connection, grant, wamid, phone_number_id)
-        except NotVisible:
-            if short is None or phone_number_id is not None:
-                raise
-            found = detail.by_row_id(connection, grant, short)
+        found = detail.find(connection, grant_of(request), wamid, phone_number_id)
     answer = answers_detail.message_detail(found)
     note_shown(request, [answer.id] if answer.id else [])
     return answer
@@ -61,11 +52,8 @@ def list_participants(
 @router.get("/participants/{participant_id}")
 def show_participant(request: Request, participant_id: Ref) -> answers_people.Participant:
     """One participant with his names over time, identifiers, conversations, groups, and who he may also be."""
-    found = row_id(participant_id, "p")
-    if found is None:
-        raise NotVisible(f"{participant_id[:40]!r} is no participant id: it looks like p7 or 7.")
     with asking(request.app.state.reader) as connection:
-        view = participants.get(connection, grant_of(request), found)
+        view = participants.get(connection, grant_of(request), asked.participant_id(participant_id))
     answer = answers_people.participant(view)
     note_shown(request, [answer.id, *(conversation.id for conversation in answer.conversations)])
     return answer

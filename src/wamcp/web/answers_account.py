@@ -5,14 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from wamcp.archive.account_events import AccountEventView
 from wamcp.archive.events import EventView
 from wamcp.archive.gaps import KINDS, GapsView
 from wamcp.archive.groups import GroupDetail, GroupView
 from wamcp.archive.unknowns import UnknownView
-from wamcp.archive.views import Page, ParticipantView
-from wamcp.vocabulary import conversation_ref, participant_ref
-from wamcp.web.answers import Contact, Number
+from wamcp.archive.views import AccountEventView, Page
+from wamcp.vocabulary import conversation_ref
+from wamcp.web.answers import Contact, Number, contact
 
 
 class Subject(BaseModel):
@@ -160,7 +159,7 @@ class Gaps(BaseModel):
 
 def account_events(page: Page[AccountEventView]) -> AccountEvents:
     """A page of account events as JSON."""
-    return AccountEvents(account_events=[_account_event(item) for item in page.items], next_cursor=page.next_cursor)
+    return AccountEvents(account_events=[account_event(item) for item in page.items], next_cursor=page.next_cursor)
 
 
 def groups(page: Page[GroupView]) -> Groups:
@@ -176,11 +175,11 @@ def group(found: GroupDetail) -> GroupWithHistory:
             bsuid=member.bsuid,
             parent_bsuid=member.parent_bsuid,
             username=member.username,
-            participant=_contact(member.participant),
+            participant=contact(member.participant),
         )
         for member in found.members
     ]
-    history = [_account_event(item) for item in found.history]
+    history = [account_event(item) for item in found.history]
     return GroupWithHistory(**_group(found.group), participants=members, history=history)
 
 
@@ -235,7 +234,8 @@ def gaps(found: GapsView) -> Gaps:
     return Gaps(since=found.since, until=found.until, totals=totals, hours=list(hours.values()))
 
 
-def _account_event(view: AccountEventView) -> AccountEvent:
+def account_event(view: AccountEventView) -> AccountEvent:
+    """One account event as JSON."""
     return AccountEvent(
         id=view.id,
         field=view.field,
@@ -245,7 +245,7 @@ def _account_event(view: AccountEventView) -> AccountEvent:
         phone_number_id=view.phone_number_id,
         display_phone_number=view.display_phone_number,
         group_id=view.group_id,
-        participant=_contact(view.participant),
+        participant=contact(view.participant),
         subject=Subject(kind=view.subject_kind, id=view.subject) if view.subject_kind else None,
         severity=view.severity,
         text=view.text,
@@ -268,11 +268,3 @@ def _group(view: GroupView) -> dict[str, Any]:
         "conversation_id": conversation_ref(view.conversation_id) if view.conversation_id is not None else None,
         "last_active_at": view.last_active_at,
     }
-
-
-def _contact(view: ParticipantView | None) -> Contact | None:
-    if view is None:
-        return None
-    return Contact(
-        id=participant_ref(view.id), name=view.name, username=view.username, wa_id=view.wa_id, bsuid=view.bsuid
-    )

@@ -5,9 +5,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from wamcp.archive.views import DeliveryView, DetailView, HappeningView, IdentityView, ReactionView, RevisionView
+from wamcp.archive.views import DeliveryView, DetailView, IdentityView, ReactionView, RevisionView
 from wamcp.vocabulary import conversation_ref, message_ref, participant_ref
 from wamcp.web.answers import Contact, contact
+from wamcp.web.answers_account import AccountEvent, account_event
 
 PARTS = (
     *("quoted", "referral", "referred_product", "media", "interactive", "button", "location", "contacts", "order"),
@@ -72,22 +73,6 @@ class Delivery(BaseModel):
     event_id: int
 
 
-class Happening(BaseModel):
-    """An account event about the message, the call or the participant."""
-
-    id: int
-    field: str
-    event: str
-    at: datetime
-    group_id: str | None
-    subject_kind: str | None
-    subject: str | None
-    severity: str
-    text: str
-    details: Any
-    event_id: int
-
-
 class MessageDetail(BaseModel):
     """Everything known of a wamid. The fields of the message itself are null when only ``known_from`` others told it.
 
@@ -142,7 +127,7 @@ class MessageDetail(BaseModel):
     statuses: list[Delivery]
     pricing: Any
     errors: list[Any]
-    account_events: list[Happening]
+    account_events: list[AccountEvent]
     event_ids: list[int]
 
 
@@ -163,27 +148,10 @@ def message_detail(view: DetailView) -> MessageDetail:
         statuses=[_delivery(each) for each in view.deliveries],
         pricing=view.pricing,
         errors=view.errors,
-        account_events=[happening(each) for each in view.happenings],
+        account_events=[account_event(each) for each in view.account_events],
         event_ids=view.event_ids,
         **_message(view),
         **{part: view.content.get(part) for part in PARTS},
-    )
-
-
-def happening(view: HappeningView) -> Happening:
-    """An account event as JSON."""
-    return Happening(
-        id=view.id,
-        field=view.field,
-        event=view.event,
-        at=view.at,
-        group_id=view.group_id,
-        subject_kind=view.subject_kind,
-        subject=view.subject,
-        severity=view.severity,
-        text=view.text,
-        details=view.details,
-        event_id=view.event_id,
     )
 
 

@@ -16,7 +16,7 @@ from wamcp.archive.views import (
 )
 from wamcp.vocabulary import participant_ref
 from wamcp.web.answers import Contact, Conversation, contact, conversation
-from wamcp.web.answers_detail import Happening, happening
+from wamcp.web.answers_account import AccountEvent, account_event
 
 
 class Person(Contact):
@@ -88,7 +88,7 @@ class Participant(Person):
     groups: list[Membership]
     merge_candidates: list[Candidate]
     merges: list[Merge]
-    account_events: list[Happening]
+    account_events: list[AccountEvent]
 
 
 def participants(page: Page[PersonView]) -> Participants:
@@ -106,7 +106,7 @@ def participant(view: PersonDetailView) -> Participant:
         groups=[_membership(each) for each in view.groups],
         merge_candidates=[_candidate(each) for each in view.candidates],
         merges=[_merge(each) for each in view.merges],
-        account_events=[happening(each) for each in view.happenings],
+        account_events=[account_event(each) for each in view.account_events],
         **_person(view.person),
     )
 

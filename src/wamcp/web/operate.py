@@ -5,14 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
-from wamcp.access.grants import Grant
-from wamcp.errors import NotAllowed, NotVisible
 from wamcp.ingest import merging, unpark
 from wamcp.settings import Settings
-from wamcp.vocabulary import participant_ref, row_id
-from wamcp.web.admin import documented
+from wamcp.vocabulary import participant_ref
+from wamcp.web import asked
 
-router = APIRouter(prefix="/admin", tags=["operate"], **documented)
+router = APIRouter(prefix="/admin", tags=["operate"], **asked.documented)
 
 EventId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The id of a webhook event.")]
 Ref = Annotated[str, Path(description="`p7` or `7`.")]
@@ -49,35 +47,21 @@ def replay_event(request: Request, event_id: EventId) -> Replayed:
 @router.post("/participants/{participant_id}/merge")
 def merge_participant(request: Request, participant_id: Ref, wanted: MergeInto) -> Merged:
     """Put one participant under another, who stands for both from now on. It can be undone."""
-    gone, into = _participant(participant_id), _participant(wanted.into)
-    merging.merge(_owner_url(request), gone, into, _by(request))
+    gone, into = asked.participant_id(participant_id), asked.participant_id(wanted.into)
+    merging.merge(_owner_url(request), gone, into, asked.grant_of(request).label)
     return Merged(participant_id=participant_ref(gone), into=participant_ref(into))
 
 
 @router.post("/participants/{participant_id}/unmerge")
 def unmerge_participant(request: Request, participant_id: Ref) -> Merged:
     """Undo the merge of a participant: his conversations and messages are his own again."""
-    gone = _participant(participant_id)
-    stood = merging.unmerge(_owner_url(request), gone, _by(request))
+    gone = asked.participant_id(participant_id)
+    stood = merging.unmerge(_owner_url(request), gone, asked.grant_of(request).label)
     return Merged(participant_id=participant_ref(gone), into=participant_ref(stood))
 
 
 def _owner_url(request: Request) -> str:
     """The address to write through. Raises :class:`NotAllowed` for a bearer whose sight is limited."""
-    grant: Grant = request.state.grant
-    if grant.numbers is not None or grant.since is not None:
-        raise NotAllowed
+    asked.unlimited_grant(request)
     settings: Settings = request.app.state.settings
     return settings.direct_url()
-
-
-def _by(request: Request) -> str:
-    grant: Grant = request.state.grant
-    return grant.label
-
-
-def _participant(written: str) -> int:
-    found = row_id(written, "p")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no participant id: it looks like p7 or 7.")
-    return found

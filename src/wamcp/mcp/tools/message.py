@@ -13,7 +13,6 @@ from wamcp.mcp import arguments, visit, whole
 from wamcp.mcp.budget import Answer
 from wamcp.mcp.tools.common import FLAGS, LINKS, REFERRING, nullable, offer, record
 from wamcp.mcp.tools.parameters import BusinessNumber, MessageId
-from wamcp.vocabulary import row_id
 
 
 def _objects(description: str) -> Answer:
@@ -86,13 +85,10 @@ def _found(pool: Pool, message_id: str, number: str | None) -> DetailView:
     wanted = arguments.words(message_id)
     if wanted is None:
         raise arguments.no_such_message(message_id)
-    short = row_id(wanted.lower(), "m")
     with asking(pool) as connection:
         try:
-            if short is not None:
-                return detail.by_row_id(connection, grant, short)
-            return detail.by_wamid(connection, grant, wanted, number)
+            return detail.find(connection, grant, wanted, number)
         except NotVisible:
-            if number is not None and short is None:
+            if number is not None:
                 raise
             raise arguments.no_such_message(message_id) from None

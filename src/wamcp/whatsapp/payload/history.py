@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from wamcp.vocabulary import Severity, Source
+from wamcp.vocabulary import ParkedKind, Severity, Source
 from wamcp.whatsapp.payload import repair
 from wamcp.whatsapp.payload.facts import AccountFact, Facts, NumberFact, ParkedFact, Person, PersonFact, StatusFact
 from wamcp.whatsapp.payload.message import Letterbox, read_item
@@ -26,7 +26,9 @@ def read_history(chunks: object, number: NumberFact, path: str, facts: Facts) ->
     for index, chunk in enumerate(chunks if isinstance(chunks, list) else [chunks]):
         place = f"{path}/history/{index}"
         if not isinstance(chunk, dict):
-            facts.parked.append(ParkedFact(place, "malformed", "a chunk that is no object", repair.encode(chunk)))
+            facts.parked.append(
+                ParkedFact(place, ParkedKind.MALFORMED.value, "a chunk that is no object", repair.encode(chunk))
+            )
             continue
         note_unknown_keys(facts.unknowns, chunk, _CHUNK, "history")
         facts.account.append(_about(chunk, number, place))
@@ -52,7 +54,9 @@ def _read_thread(thread: dict[str, Any], chunk: dict[str, Any], number: NumberFa
         if isinstance(item, dict):
             _read_old(item, chunk, partner, number, place, facts)
         else:
-            facts.parked.append(ParkedFact(place, "malformed", "a message that is no object", repair.encode(item)))
+            facts.parked.append(
+                ParkedFact(place, ParkedKind.MALFORMED.value, "a message that is no object", repair.encode(item))
+            )
 
 
 def _read_old(

@@ -114,6 +114,8 @@ def read_item(item: dict[str, Any], box: Letterbox, path: str, facts: Facts, **m
     kind = kind_of(item)
     said = read_kind(kind, item)
     content = said.content | _common_content(item, kind) | {key: part for key, part in more.items() if part}
+    if others := said.content.get("other", {}) | _others(item, kind):
+        content["other"] = others
     if person is not None and person.parent_bsuid:
         content["party"] = {"parent_bsuid": person.parent_bsuid}
     _note_unknown(item, kind, facts.unknowns)
@@ -192,16 +194,21 @@ def _common_content(item: dict[str, Any], kind: str) -> dict[str, Any]:
         ("identity", item.get("identity")),
         ("errors", [_straightened(error) for error in objects(item.get("errors"))]),
         ("flow", item.get("flow_definition")),
-        ("context", {key: part for key, part in context.items() if key not in _COMMON_SHAPES["context"]}),
     ):
         if part:
             content[key] = part
+    return content
+
+
+def _others(item: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The keys of a message, and of its context, that have no place of their own."""
     others = {key: part for key, part in item.items() if key not in COMMON_KEYS and part is not None}
     if kind in MESSAGE_TYPES:
         others.pop(kind, None)
-    if others:
-        content["other"] = others
-    return content
+    context = mapping(item.get("context"))
+    if unplaced := {key: part for key, part in context.items() if key not in _COMMON_SHAPES["context"]}:
+        others["context"] = unplaced
+    return others
 
 
 def _straightened(error: dict[str, Any]) -> dict[str, Any]:

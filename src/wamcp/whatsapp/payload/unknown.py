@@ -36,7 +36,9 @@ def note_unknown_keys(found: list[UnknownFact], value: object, shape: Shape, pat
 
 
 def note(found: list[UnknownFact], kind: UnknownKind, path: str) -> None:
-    """Adds one, unless there are too many already; a path is at most ``LONGEST_PATH`` printable characters."""
+    """Adds one, once, unless there are too many already; a path is at most ``LONGEST_PATH`` printable characters."""
     if len(found) < MOST_UNKNOWNS:
         clean = "".join(character if character.isprintable() else "?" for character in path[:LONGEST_PATH])
-        found.append(UnknownFact(kind.value, clean))
+        unknown = UnknownFact(kind.value, clean)
+        if unknown not in found:
+            found.append(unknown)

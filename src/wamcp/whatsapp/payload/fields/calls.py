@@ -16,7 +16,6 @@ from wamcp.whatsapp.payload.fields.reading import (
     Reader,
     company_of,
     dialled,
-    encoded,
     happened,
     items,
     keys,
@@ -26,6 +25,7 @@ from wamcp.whatsapp.payload.fields.reading import (
     read_errors,
 )
 from wamcp.whatsapp.payload.people import Company, identified, known
+from wamcp.whatsapp.payload.repair import encode
 from wamcp.whatsapp.payload.scalars import identifier, objects, unix_seconds
 
 _USER_INITIATED, _BUSINESS_INITIATED = "USER_INITIATED", "BUSINESS_INITIATED"
@@ -79,7 +79,7 @@ def _read_call(item: dict[str, Any], place: Place, path: str, beside: tuple[Ours
             reply_to=None,
             refers_to=None,
             standing=int(Standing.ENDED_CALL if event == _ENDED else Standing.PLACEHOLDER),
-            content=encoded({"call": _content(item)}),
+            content=encode({"call": _content(item)}),
         )
     )
 

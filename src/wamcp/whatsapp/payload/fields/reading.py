@@ -7,17 +7,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from wamcp.vocabulary import ParkedKind, Severity, UnknownKind
-from wamcp.whatsapp.payload.facts import AccountFact, Facts, NumberFact, ParkedFact, Person, PersonFact, UnknownFact
+from wamcp.whatsapp.payload.facts import AccountFact, Facts, NumberFact, ParkedFact, Person, PersonFact
 from wamcp.whatsapp.payload.fields.lines import LONGEST_WORD, failure, line
 from wamcp.whatsapp.payload.fields.place import Place
 from wamcp.whatsapp.payload.people import Company, contact_from, is_named, person_of
+from wamcp.whatsapp.payload.repair import encode
 from wamcp.whatsapp.payload.scalars import identifier, mapping, objects, unix_seconds
+from wamcp.whatsapp.payload.unknown import note
 
 Read = Callable[[dict[str, Any], Place, Facts], None]
 Keys = dict[str, frozenset[str]]
-
-MOST_UNKNOWN = 50
-"""Keys without a word are noted up to this number for each event."""
 
 
 class Reader(NamedTuple):
@@ -55,17 +54,9 @@ VALUE = "messaging_product metadata contacts errors "
 PERSON = "wa_id user_id parent_user_id username country_code "
 
 
-def encoded(value: object) -> bytes:
-    """``value`` as JSON; null for what no JSON can be."""
-    try:
-        return msgspec.json.encode(value)
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return b"null"
-
-
 def park(path: str, reason: str, fragment: object, facts: Facts) -> None:
     """Keeps a part that is not as it must be."""
-    facts.parked.append(ParkedFact(path, ParkedKind.MALFORMED.value, reason, encoded(fragment)))
+    facts.parked.append(ParkedFact(path, ParkedKind.MALFORMED.value, reason, encode(fragment)))
 
 
 def items(value: dict[str, Any], key: str, place: Place, facts: Facts) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -140,7 +131,7 @@ def happened(place: Place, path: str, item: dict[str, Any], ours: Ours = NOBODY_
         subject=None,
         severity=Severity.INFO.value,
         text="",
-        details=encoded(item),
+        details=encode(item),
     )
 
 
@@ -174,12 +165,8 @@ def note_unknown_keys(name: str, part: object, known: Keys, place: Place, facts:
     """Notes the keys of the object ``name`` that it is not known to have, and those of the objects in it."""
     for item in objects(part):
         for key, inner in item.items():
-            if len(facts.unknowns) >= MOST_UNKNOWN:
-                return
             if key not in known[name]:
-                unknown = UnknownFact(UnknownKind.KEY.value, f"{place.field}.{name}.{key[:LONGEST_WORD]}")
-                if unknown not in facts.unknowns:
-                    facts.unknowns.append(unknown)
+                note(facts.unknowns, UnknownKind.KEY, f"{place.field}.{name}.{key}")
             elif key in known:
                 note_unknown_keys(key, inner, known, place, facts)
 

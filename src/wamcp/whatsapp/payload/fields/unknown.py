@@ -6,17 +6,18 @@ from itertools import islice
 from msgspec.structs import replace
 
 from wamcp.vocabulary import UnknownKind
-from wamcp.whatsapp.payload.facts import Facts, UnknownFact
+from wamcp.whatsapp.payload.facts import Facts
 from wamcp.whatsapp.payload.fields.lines import LONGEST_WORD, line, word
 from wamcp.whatsapp.payload.fields.place import Place
 from wamcp.whatsapp.payload.fields.reading import happened, our_number, park
 from wamcp.whatsapp.payload.scalars import mapping
+from wamcp.whatsapp.payload.unknown import note
 
 
 def read_unknown(value: object, place: Place, facts: Facts) -> None:
     """Adds an event for a field that nobody has a word for, which is noted; a value that is no object is parked."""
     field = place.field[:LONGEST_WORD]
-    facts.unknowns.append(UnknownFact(UnknownKind.FIELD.value, field))
+    note(facts.unknowns, UnknownKind.FIELD, field)
     if not isinstance(value, dict):
         park(place.path, "a value that is no object", value, facts)
         return

@@ -1,6 +1,7 @@
 """The kinds of messages, a module each; a new kind is a module, a line here and a fixture."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wamcp.whatsapp.payload.lines import Said, failures, line, plain_words
@@ -40,53 +41,30 @@ _SILENT = frozenset({"unknown", "ephemeral", "request_welcome", "ad"})
 """Kinds of old payloads that say nothing of their own."""
 
 
-def _edit(item: dict[str, Any]) -> Said:
-    return edit.parse(item, read_part)
-
-
-MESSAGE_TYPES: dict[str, Callable[[dict[str, Any]], Said]] = {
-    "text": text.parse,
-    "image": image.parse,
-    "video": video.parse,
-    "audio": audio.parse,
-    "voice": voice.parse,
-    "document": document.parse,
-    "sticker": sticker.parse,
-    "location": location.parse,
-    "contacts": contacts.parse,
-    "interactive": interactive.parse,
-    "button": button.parse,
-    "order": order.parse,
-    "reaction": reaction.parse,
-    "system": system.parse,
-    "unsupported": unsupported.parse,
-    "edit": _edit,
-    "revoke": revoke.parse,
-    "media_placeholder": media_placeholder.parse,
-    "template": template.parse,
+_MODULES: dict[str, Any] = {
+    "text": text,
+    "image": image,
+    "video": video,
+    "audio": audio,
+    "voice": voice,
+    "document": document,
+    "sticker": sticker,
+    "location": location,
+    "contacts": contacts,
+    "interactive": interactive,
+    "button": button,
+    "order": order,
+    "reaction": reaction,
+    "system": system,
+    "unsupported": unsupported,
+    "edit": edit,
+    "revoke": revoke,
+    "media_placeholder": media_placeholder,
+    "template": template,
 }
 
-SHAPES: dict[str, Shape] = {
-    "text": text.SHAPE,
-    "image": image.SHAPE,
-    "video": video.SHAPE,
-    "audio": audio.SHAPE,
-    "voice": voice.SHAPE,
-    "document": document.SHAPE,
-    "sticker": sticker.SHAPE,
-    "location": location.SHAPE,
-    "contacts": contacts.SHAPE,
-    "interactive": interactive.SHAPE,
-    "button": button.SHAPE,
-    "order": order.SHAPE,
-    "reaction": reaction.SHAPE,
-    "system": system.SHAPE,
-    "unsupported": unsupported.SHAPE,
-    "edit": edit.SHAPE,
-    "revoke": revoke.SHAPE,
-    "media_placeholder": media_placeholder.SHAPE,
-    "template": template.SHAPE,
-}
+SHAPES: dict[str, Shape] = {kind: module.SHAPE for kind, module in _MODULES.items()}
+"""The known keys of each kind's own part."""
 
 
 def kind_of(item: dict[str, Any]) -> str:
@@ -116,3 +94,10 @@ def read_part(item: dict[str, Any]) -> tuple[str, Said]:
     """A message within another: its kind and what it says. An edit within an edit says nothing."""
     kind = kind_of(item)
     return (kind, Said("", {})) if kind == "edit" else (kind, read_kind(kind, item))
+
+
+MESSAGE_TYPES: dict[str, Callable[[dict[str, Any]], Said]] = {
+    **{kind: module.parse for kind, module in _MODULES.items()},
+    "edit": partial(edit.parse, read=read_part),
+}
+"""How each kind is read."""

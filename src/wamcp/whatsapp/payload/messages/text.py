@@ -16,4 +16,4 @@ def parse(item: dict[str, Any]) -> Said:
     if item.get("errors") and not words:
         words = line("text", failures(item))
     others = {key: part for key, part in text.items() if key not in SHAPE}
-    return Said(words, {"text": others} if others else {})
+    return Said(words, {"other": {"text": others}} if others else {})
