@@ -92,6 +92,11 @@ class Settings(BaseModel):
         60, "DEBUG_ECHO_RATE_LIMIT_SECONDS", text="Seconds between two echoes to one person."
     )
     debug_echo_group_fallback: bool = setting(False, "DEBUG_ECHO_GROUP_FALLBACK", text="Echo in groups too.")
+    sends_per_second: int = setting(
+        70,
+        "WAMCP_SENDS_PER_SECOND",
+        text="Messages a second from one number. Meta allows 80, both ways together; 20 to numbers shared with an app.",
+    )
     # Core services
     database_url: SecretStr | None = setting(
         None, "DATABASE_URL", text="Postgres 16 or newer, as the owner of the tables.", secret=True
@@ -119,6 +124,9 @@ class Settings(BaseModel):
     minio_access_key: SecretStr | None = setting(None, "MINIO_ACCESS_KEY", text="Its access key.", secret=True)
     minio_secret_key: SecretStr | None = setting(None, "MINIO_SECRET_KEY", text="Its secret key.", secret=True)
     minio_bucket: str = setting("wamcp", "MINIO_BUCKET", "MINIO_BUCKET_DOCUMENTS", text="The bucket for media.")
+    object_dir: str = setting(
+        "objects", "WAMCP_OBJECT_DIR", text="Directory for the bytes of media, when no S3 server is named."
+    )
     max_document_bytes: int = setting(
         10_000_000, "MAX_DOCUMENT_BYTES", text="Larger documents are kept but not read by the machine (bytes)."
     )

@@ -2,6 +2,9 @@
 
 from enum import IntEnum, StrEnum
 
+SENDS_FIELD = "wamcp_sends"
+"""The field of our own raw events, which say what we sent in the shape of a webhook."""
+
 BELL = "wamcp_events"
 """The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
 
@@ -26,6 +29,8 @@ class Source(StrEnum):
     ECHO = "echo"
     STANDBY = "standby"
     HISTORY = "history"
+    SEND = "send"
+    """We sent it ourselves."""
 
 
 class Standing(IntEnum):
@@ -77,6 +82,44 @@ class DeliveryStatus(StrEnum):
 
 STATUS_RANK: dict[str, int] = {status.value: rank for rank, status in enumerate(DeliveryStatus, start=1)}
 """The highest rank seen is the state that is shown; a status not listed here ranks 0."""
+
+
+class SendState(StrEnum):
+    """Where a send stands: what we know of handing it over to Meta. What became of it then is told by statuses."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Meta is being called right now."""
+    SENT = "sent"
+    """Meta took it and gave it a wamid."""
+    FAILED = "failed"
+    """Meta refused it, or it could not be handed over in time: nothing was sent."""
+    UNKNOWN = "unknown"
+    """It may have been sent; only a status of Meta's can tell."""
+
+
+class SendOrigin(StrEnum):
+    """What had a message sent."""
+
+    API = "api"
+    ECHO = "echo"
+
+
+class RecipientKind(StrEnum):
+    """How the recipient of a send is named."""
+
+    PHONE = "phone"
+    BSUID = "bsuid"
+    GROUP = "group"
+
+
+class MediaState(StrEnum):
+    """Where the bytes of a media file are."""
+
+    PENDING = "pending"
+    STORED = "stored"
+    EXPIRED = "expired"
+    FAILED = "failed"
 
 
 class ParkedKind(StrEnum):
@@ -132,6 +175,11 @@ def conversation_ref(row_id: int) -> str:
 def participant_ref(row_id: int) -> str:
     """The short id of a participant as people and Claude see it, e.g. ``p7``."""
     return f"p{row_id}"
+
+
+def send_ref(row_id: int) -> str:
+    """The short id of a send as people see it, e.g. ``s12``."""
+    return f"s{row_id}"
 
 
 def row_id(ref: str, letter: str) -> int | None:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

@@ -1,4 +1,4 @@
-"""The whole schema on one page, for people and for Alembic's comparison; the migrations are what makes it."""
+"""The schema for people and for Alembic's comparison; the migrations are what makes it."""
 
 from sqlalchemy import (
     ARRAY,
@@ -13,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -21,16 +20,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
-metadata = MetaData()
+from wamcp.db import tables_sending
+from wamcp.db.tables_ground import metadata, moment, now, row_id
 
-_moment = TIMESTAMP(timezone=True)
-_now = text("now()")
-
-
-def _id() -> Column[int]:
-    return Column("id", BigInteger, Identity(), primary_key=True)
+__all__ = ["metadata", "tables_sending"]
 
 
 # Receipt: what came, what waits, what was learned in which order.
@@ -38,9 +33,9 @@ def _id() -> Column[int]:
 webhook_events = Table(
     "webhook_events",
     metadata,
-    _id(),
+    row_id(),
     Column("sha256", LargeBinary, nullable=False, unique=True),
-    Column("received_at", _moment, nullable=False, server_default=_now),
+    Column("received_at", moment, nullable=False, server_default=now),
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -49,7 +44,7 @@ webhook_queue = Table(
     metadata,
     Column("event_id", BigInteger, primary_key=True, autoincrement=False),
     Column("size", Integer, nullable=False),
-    Column("queued_at", _moment, nullable=False, server_default=_now),
+    Column("queued_at", moment, nullable=False, server_default=now),
 )
 
 applied = Table(
@@ -69,13 +64,13 @@ started = Table(
 parked = Table(
     "parked",
     metadata,
-    _id(),
+    row_id(),
     Column("event_id", BigInteger, nullable=False),
     Column("item", Text, nullable=False, server_default=""),
     Column("kind", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("fragment", LargeBinary),
-    Column("parked_at", _moment, nullable=False, server_default=_now),
+    Column("parked_at", moment, nullable=False, server_default=now),
     UniqueConstraint("event_id", "item"),
 )
 
@@ -89,16 +84,16 @@ numbers = Table(
     Column("display_phone_number", Text),
     Column("waba_id", Text, nullable=False),
     Column("scope", Text, nullable=False),
-    Column("first_seen_at", _moment, nullable=False, server_default=_now),
+    Column("first_seen_at", moment, nullable=False, server_default=now),
 )
 
 participants = Table(
     "participants",
     metadata,
-    _id(),
+    row_id(),
     Column("name", Text),
     Column("username", Text),
-    Column("created_at", _moment, nullable=False, server_default=_now),
+    Column("created_at", moment, nullable=False, server_default=now),
 )
 
 participant_aliases = Table(
@@ -108,7 +103,7 @@ participant_aliases = Table(
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("participant_id", BigInteger, ForeignKey("participants.id"), nullable=False, index=True),
-    Column("first_seen_at", _moment, nullable=False, server_default=_now),
+    Column("first_seen_at", moment, nullable=False, server_default=now),
     PrimaryKeyConstraint("scope", "kind", "value"),
 )
 
@@ -118,7 +113,7 @@ participant_names = Table(
     Column("participant_id", BigInteger, ForeignKey("participants.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
-    Column("first_seen_at", _moment, nullable=False),
+    Column("first_seen_at", moment, nullable=False),
     Column("last_seen_day", Integer, nullable=False),
     PrimaryKeyConstraint("participant_id", "kind", "value"),
 )
@@ -129,14 +124,14 @@ merge_candidates = Table(
     Column("one_id", BigInteger, ForeignKey("participants.id"), nullable=False),
     Column("other_id", BigInteger, ForeignKey("participants.id"), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("first_seen_at", _moment, nullable=False),
+    Column("first_seen_at", moment, nullable=False),
     PrimaryKeyConstraint("one_id", "other_id", "reason"),
 )
 
 merges = Table(
     "merges",
     metadata,
-    _id(),
+    row_id(),
     Column("from_id", BigInteger, nullable=False),
     Column("into_id", BigInteger, nullable=False),
     Column("from_scope", Text, nullable=False),
@@ -145,9 +140,9 @@ merges = Table(
     Column("into_scope", Text, nullable=False),
     Column("into_kind", Text, nullable=False),
     Column("into_value", Text, nullable=False),
-    Column("made_at", _moment, nullable=False, server_default=_now),
+    Column("made_at", moment, nullable=False, server_default=now),
     Column("made_by", Text, nullable=False),
-    Column("undone_at", _moment),
+    Column("undone_at", moment),
     Column("undone_by", Text),
 )
 Index("merges_in_force", merges.c.from_id, unique=True, postgresql_where=merges.c.undone_at.is_(None))
@@ -155,14 +150,14 @@ Index("merges_in_force", merges.c.from_id, unique=True, postgresql_where=merges.
 conversations = Table(
     "conversations",
     metadata,
-    _id(),
+    row_id(),
     Column("number_id", Integer, ForeignKey("numbers.id"), nullable=False),
     Column("participant_id", BigInteger, ForeignKey("participants.id")),
     Column("group_id", Text),
     Column("message_count", Integer, nullable=False, server_default="0"),
-    Column("last_message_at", _moment),
-    Column("last_inbound_at", _moment),
-    Column("last_outbound_at", _moment),
+    Column("last_message_at", moment),
+    Column("last_inbound_at", moment),
+    Column("last_outbound_at", moment),
     UniqueConstraint("number_id", "participant_id"),
     UniqueConstraint("number_id", "group_id"),
     CheckConstraint("(participant_id IS NULL) <> (group_id IS NULL)", name="conversations_one_partner"),
@@ -178,7 +173,7 @@ ELSE to_tsvector('public.wa', coalesce(search_text, text)) || array_to_tsvector(
 messages = Table(
     "messages",
     metadata,
-    _id(),
+    row_id(),
     Column("number_id", Integer, nullable=False),
     Column("wamid", Text, nullable=False),
     Column("conversation_id", BigInteger, nullable=False),
@@ -187,7 +182,7 @@ messages = Table(
     Column("direction", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("type", Text, nullable=False),
-    Column("sent_at", _moment, nullable=False),
+    Column("sent_at", moment, nullable=False),
     Column("day", Integer, nullable=False),
     Column("standing", SmallInteger, nullable=False, server_default="2"),
     Column("reply_to", Text),
@@ -236,7 +231,7 @@ statuses = Table(
     Column("wamid", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("participant", Text, nullable=False, server_default=""),
-    Column("at", _moment, nullable=False),
+    Column("at", moment, nullable=False),
     Column("recipient_id", BigInteger),
     Column("event_id", BigInteger, nullable=False),
     Column("errors", JSON),
@@ -247,6 +242,11 @@ statuses = Table(
     PrimaryKeyConstraint("number_id", "wamid", "status", "participant", "at"),
 )
 Index("statuses_at", statuses.c.at, postgresql_using="brin")
+Index(
+    "statuses_of_sends",
+    statuses.c.callback_data,
+    postgresql_where=statuses.c.callback_data.like("wamcp-%"),
+)
 
 message_state = Table(
     "message_state",
@@ -255,7 +255,7 @@ message_state = Table(
     Column("wamid", Text, nullable=False),
     Column("rank", SmallInteger, nullable=False),
     Column("status", Text, nullable=False),
-    Column("at", _moment, nullable=False),
+    Column("at", moment, nullable=False),
     PrimaryKeyConstraint("number_id", "wamid"),
     postgresql_with={"fillfactor": 90},
 )
@@ -265,12 +265,12 @@ message_state = Table(
 account_events = Table(
     "account_events",
     metadata,
-    _id(),
+    row_id(),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("event_id", BigInteger, nullable=False),
     Column("field", Text, nullable=False),
     Column("event", Text, nullable=False),
-    Column("at", _moment, nullable=False),
+    Column("at", moment, nullable=False),
     Column("waba_id", Text),
     Column("number_id", Integer),
     Column("display_phone_number", Text),
@@ -296,8 +296,8 @@ unknowns = Table(
     Column("kind", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
-    Column("first_seen_at", _moment, nullable=False),
-    Column("last_seen_at", _moment, nullable=False),
+    Column("first_seen_at", moment, nullable=False),
+    Column("last_seen_at", moment, nullable=False),
     Column("first_event_id", BigInteger, nullable=False),
     Column("last_event_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("kind", "path"),
@@ -308,26 +308,26 @@ unknowns = Table(
 tokens = Table(
     "tokens",
     metadata,
-    _id(),
+    row_id(),
     Column("kind", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("sha256", LargeBinary, nullable=False, unique=True),
     Column("numbers", ARRAY(Text)),
-    Column("since", _moment),
+    Column("since", moment),
     Column("documents", Boolean, nullable=False),
     Column("media", Boolean, nullable=False),
     Column("phones", Boolean, nullable=False),
-    Column("created_at", _moment, nullable=False, server_default=_now),
-    Column("expires_at", _moment),
-    Column("revoked_at", _moment),
+    Column("created_at", moment, nullable=False, server_default=now),
+    Column("expires_at", moment),
+    Column("revoked_at", moment),
 )
 
 audit_log = Table(
     "audit_log",
     metadata,
-    _id(),
-    Column("at", _moment, nullable=False, server_default=text("clock_timestamp()")),
+    row_id(),
+    Column("at", moment, nullable=False, server_default=text("clock_timestamp()")),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),
     Column("target", Text, nullable=False),

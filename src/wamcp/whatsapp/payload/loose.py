@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from wamcp.vocabulary import ParkedKind, UnknownKind
+from wamcp.vocabulary import SENDS_FIELD, ParkedKind, UnknownKind
 from wamcp.whatsapp.payload import repair
 from wamcp.whatsapp.payload.facts import Facts, NumberFact, ParkedFact
 from wamcp.whatsapp.payload.fields import FIELDS, read_unknown
@@ -125,7 +125,7 @@ def _read_items(value: _Object, ours: tuple[str | None, str | None, str], field:
     contacts = _contacts(value, path, facts)
     number, display, waba_id = ours
     if number is not None:
-        if field == "standby":
+        if field in ("standby", SENDS_FIELD):
             lists["message_echoes"] = [flattened(raw) for raw in lists["message_echoes"]]
         if any(lists.values()) or contacts or field != "standby":
             read_value(Value(Metadata(number, display), None, contacts, **lists), waba_id, field, path, facts)

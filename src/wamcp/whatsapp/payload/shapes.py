@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from wamcp.vocabulary import SENDS_FIELD
 from wamcp.whatsapp.payload.people import Contact
 from wamcp.whatsapp.payload.scalars import LONGEST_ID, Id
 
@@ -11,7 +12,7 @@ OBJECT = "whatsapp_business_account"
 ECHO_FIELDS = frozenset({"smb_message_echoes", "message_echoes"})
 """Messages that the business wrote on its phone, or another app of its in its name."""
 
-MESSAGE_FIELDS = ECHO_FIELDS | {"messages", "standby", "history"}
+MESSAGE_FIELDS = ECHO_FIELDS | {"messages", "standby", "history", SENDS_FIELD}
 
 
 class Metadata(msgspec.Struct, forbid_unknown_fields=True, gc=False):

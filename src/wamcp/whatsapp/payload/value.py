@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from wamcp.vocabulary import Source
+from wamcp.vocabulary import SENDS_FIELD, Source
 from wamcp.whatsapp.payload import repair
 from wamcp.whatsapp.payload.facts import Facts, NumberFact, Person, PersonFact
 from wamcp.whatsapp.payload.message import Letterbox, other_party, read_message
@@ -52,5 +52,5 @@ def _one_party(value: Value, field: str) -> bool:
 
 
 _WEBHOOK, _ECHO = Source.WEBHOOK.value, Source.ECHO.value
-_SOURCES = {"standby": Source.STANDBY.value, "history": Source.HISTORY.value}
+_SOURCES = {"standby": Source.STANDBY.value, "history": Source.HISTORY.value, SENDS_FIELD: Source.SEND.value}
 """The fields whose messages came in another way than to us or from us."""

@@ -1,0 +1,50 @@
+"""Celery, the doorbell of slow work: messages without content that make a worker look at its rows."""
+
+from functools import cache
+
+from celery import Celery
+
+from wamcp import log
+
+SEND = "wamcp.send"
+ECHO = "wamcp.echo"
+
+_log = log.get(__name__)
+
+
+@cache
+def celery_app(redis_url: str) -> Celery:
+    """The Celery application. Losing everything in the broker loses nothing: the rows are the truth.
+
+    Tasks are acknowledged at once, since a lease in Postgres says who works on what, and since with late
+    acknowledgement Celery 5.7's worker exits when the broker does.
+    """
+    app = Celery("wamcp", broker=redis_url, set_as_current=False)
+    app.conf.update(
+        task_default_queue="wamcp",
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "socket_timeout": 30,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+    )
+    return app
+
+
+def kick(redis_url: str, task: str) -> bool:
+    """Rings for ``task``; False, and a line in the log, when the broker does not answer."""
+    try:
+        celery_app(redis_url).send_task(task, expires=60)
+    except Exception as failure:  # noqa: BLE001 - whatever the broker's library raises, the sweep rings again
+        _log.warning("kick_failed", task=task, reason=type(failure).__name__)
+        return False
+    return True
