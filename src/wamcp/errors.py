@@ -38,6 +38,22 @@ class NotAllowed(Rejected):
     status_code = 403
 
 
+class NotSendable(Rejected):
+    """This cannot be sent."""
+
+    status_code = 422
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}.")
+        self.field = field
+
+
+class Conflict(Rejected):
+    """The same thing is under way already; ask again in a moment."""
+
+    status_code = 409
+
+
 class TooSlow(Rejected):
     """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
 

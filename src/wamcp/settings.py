@@ -1,15 +1,17 @@
 """Every environment variable once, aliases included; docs/configuration.md is checked against this list."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from wamcp.errors import Misconfigured
+from wamcp.phones import international
 
 PLACEHOLDERS = {"dev-verify-token", "admin123", "change-me", "changeme", "minioadmin", "secret", "password"}
 _SENTENCES = {
@@ -17,6 +19,9 @@ _SENTENCES = {
     "ADMIN_API_KEY": "set ADMIN_API_KEY to a long random value, e.g. the output of: openssl rand -hex 32",
     "WHATSAPP_APP_SECRET": "set WHATSAPP_APP_SECRET to the app secret from Meta's App Dashboard > Settings > Basic",
 }
+
+_NO_ECHO = "DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development."
+_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def setting(default: Any, *names: str, text: str, secret: bool = False) -> Any:
@@ -263,14 +268,45 @@ def refusals(settings: Settings) -> list[str]:
             "VERIFY_WEBHOOK_SIGNATURE=false is refused in production: remove it, or set WAMCP_ENV=development."
         )
     if settings.debug_echo_mode:
-        found.append("DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development.")
+        found.append(_NO_ECHO)
     return found
+
+
+class EchoList(NamedTuple):
+    """Who may be echoed: phone numbers by their digits, and BSUIDs."""
+
+    phones: frozenset[str]
+    bsuids: frozenset[str]
+
+
+def echo_list(settings: Settings) -> EchoList:
+    """``DEBUG_ECHO_ALLOWLIST_E164``. Raises :class:`Misconfigured` for what is neither a whole number nor a BSUID."""
+    phones, bsuids = set[str](), set[str]()
+    for written in filter(None, (part.strip() for part in settings.debug_echo_allowlist.split(","))):
+        if _BSUID.fullmatch(written):
+            bsuids.add(written)
+            continue
+        try:
+            phones.add(international(written))
+        except ValueError as error:
+            raise Misconfigured(f"DEBUG_ECHO_ALLOWLIST_E164 names {written[:40]!r}: {error}.") from None
+    return EchoList(frozenset(phones), frozenset(bsuids))
+
+
+def require_safe_echo(settings: Settings) -> None:
+    """Raises :class:`Misconfigured` when the debug echo is on in production, or its list cannot be understood."""
+    if not settings.debug_echo_mode:
+        return
+    if settings.env == "production":
+        raise Misconfigured(_NO_ECHO)
+    echo_list(settings)
 
 
 def require_safe(settings: Settings) -> None:
     """Raises :class:`Misconfigured` with every refusal when production settings are unsafe."""
     if found := refusals(settings):
         raise Misconfigured("\n".join(found))
+    require_safe_echo(settings)
 
 
 def generate_app_secret(dotenv: Path, settings: Settings) -> Settings:

@@ -27,7 +27,14 @@ SERVICE_STOP_SECONDS = 15.0
 _PASSED_ON = (
     *("env", "verify_token", "access_token", "app_secret", "verify_webhook_signature", "phone_number_id", "waba_id"),
     *("api_version", "base_url", "debug_echo_mode", "debug_echo_allowlist", "debug_echo_rate_limit_seconds"),
-    *("debug_echo_group_fallback", "max_document_bytes", "admin_api_key", "public_base_url", "public_host"),
+    *(
+        "debug_echo_group_fallback",
+        "sends_per_second",
+        "max_document_bytes",
+        "admin_api_key",
+        "public_base_url",
+        "public_host",
+    ),
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
@@ -57,7 +64,11 @@ _WAMCP = (sys.executable, "-m", "wamcp.cli.main")
 COMMANDS = Commands(
     migrate=(*_WAMCP, "migrate"),
     token=(*_WAMCP, "token", "ensure", "--label", "local"),
-    services=(("normalizer", (*_WAMCP, "worker", "--only", "normalizer")), ("api", (*_WAMCP, "api"))),
+    services=(
+        ("normalizer", (*_WAMCP, "worker", "--only", "normalizer")),
+        ("worker", (*_WAMCP, "worker", "--only", "celery")),
+        ("api", (*_WAMCP, "api")),
+    ),
 )
 
 

@@ -105,6 +105,20 @@ class SendOrigin(StrEnum):
     ECHO = "echo"
 
 
+class EchoOutcome(StrEnum):
+    """What the debug echo decided about a message of somebody on its list."""
+
+    ANSWERED = "answered"
+    TOO_SOON = "too_soon"
+    """The person was answered a moment ago."""
+    GROUP = "group"
+    """It was said in a group, where echoing has to be switched on as well."""
+    STANDBY = "standby"
+    """Another app has the conversation; an answer of ours would take it over."""
+    OURS = "ours"
+    """One of our own numbers wrote it, or it is an echo itself."""
+
+
 class RecipientKind(StrEnum):
     """How the recipient of a send is named."""
 

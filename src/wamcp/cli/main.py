@@ -42,6 +42,7 @@ class WorkerPart(StrEnum):
     """What ``wamcp worker --only`` may name."""
 
     NORMALIZER = "normalizer"
+    CELERY = "celery"
 
 
 @app.command()
@@ -69,13 +70,13 @@ def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alo
 
 @app.command()
 def worker(only: Annotated[WorkerPart | None, typer.Option(help="Run one part alone.")] = None) -> None:
-    """Understand what was received (the normalizer is the only part of the worker as yet)."""
-    from wamcp.worker.normalizer import serve
+    """Understand what was received, and do the slow work: two processes, both watched and restarted."""
+    from wamcp.cli.worker import run
 
     settings = _settings()
     if settings.migrate_on_start:
         _migrate(settings)
-    serve(settings)
+    run(settings, None if only is None else only.value)
 
 
 @app.command()

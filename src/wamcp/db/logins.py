@@ -46,16 +46,11 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
         "participant_id", "subject_kind", "subject", "severity", "text", "details",
     ),
     "media": (
-        "id", "number_id", "direction", "state", "media_id", "media_id_until", "mime_type", "filename", "size",
+        "id", "phone_number_id", "direction", "state", "media_id", "media_id_until", "mime_type", "filename", "size",
         "stated_sha256", "sha256", "storage_key_raw", "event_id", "attempts", "next_attempt_at", "reason", "created_at",
         "stored_at",
     ),
-    "sends": (
-        "id", "callback", "origin", "asked_by", "asked_at", "idempotency_key", "fingerprint", "retry_of", "number_id",
-        "recipient_kind", "recipient", "type", "body", "media_row_id", "state", "attempts", "lease_until",
-        "next_attempt_at", "called_at", "settled_at", "wamid", "error_code", "error", "reason", "window_open_until",
-        "outside_window",
-    ),
+    "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "next_attempt_at"),
     "send_stops": ("code", "reason", "since", "probe_at"),
     "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),
     "tokens": (

@@ -22,7 +22,7 @@ media = Table(
     "media",
     metadata,
     row_id(),
-    Column("number_id", Integer, ForeignKey("numbers.id"), nullable=False),
+    Column("phone_number_id", Text, nullable=False),
     Column("direction", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("media_id", Text),
@@ -44,7 +44,7 @@ media = Table(
 )
 Index(
     "media_of_meta",
-    media.c.number_id,
+    media.c.phone_number_id,
     media.c.media_id,
     unique=True,
     postgresql_where=media.c.media_id.isnot(None),
@@ -62,7 +62,7 @@ sends = Table(
     Column("idempotency_key", Text, unique=True),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("retry_of", BigInteger, ForeignKey("sends.id")),
-    Column("number_id", Integer, ForeignKey("numbers.id"), nullable=False),
+    Column("phone_number_id", Text, nullable=False),
     Column("recipient_kind", Text, nullable=False),
     Column("recipient", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -85,17 +85,19 @@ sends = Table(
 _of = sends.c
 Index("sends_due", _of.next_attempt_at, postgresql_where=text("state = 'queued'"))
 Index("sends_unsettled", _of.id, postgresql_where=text("state IN ('sending', 'unknown')"))
-Index("sends_of_pair", _of.number_id, _of.recipient, _of.id, postgresql_where=text("state IN ('queued', 'sending')"))
-Index("sends_wamid", _of.number_id, _of.wamid, postgresql_where=_of.wamid.isnot(None))
+Index(
+    "sends_of_pair", _of.phone_number_id, _of.recipient, _of.id, postgresql_where=text("state IN ('queued', 'sending')")
+)
+Index("sends_wamid", _of.phone_number_id, _of.wamid, postgresql_where=_of.wamid.isnot(None))
 
 send_pace = Table(
     "send_pace",
     metadata,
-    Column("number_id", Integer, nullable=False),
+    Column("phone_number_id", Text, nullable=False),
     Column("recipient", Text, nullable=False),
     Column("ready_at", moment, nullable=False),
     Column("refusals", SmallInteger, nullable=False, server_default="0"),
-    PrimaryKeyConstraint("number_id", "recipient"),
+    PrimaryKeyConstraint("phone_number_id", "recipient"),
     postgresql_with={"fillfactor": 50},
 )
 
@@ -103,7 +105,7 @@ send_stops = Table(
     "send_stops",
     metadata,
     Column("token_digest", Text, primary_key=True),
-    Column("code", Integer, nullable=False),
+    Column("code", Integer),
     Column("reason", Text, nullable=False),
     Column("since", moment, nullable=False, server_default=now),
     Column("probe_at", moment, nullable=False),

@@ -1,0 +1,253 @@
+"""Sends as rows: written down before Meta is called, leased while somebody works on them, settled afterwards."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.rows import class_row
+
+from wamcp.vocabulary import SendState
+
+CALLBACK_PREFIX = "wamcp-"
+"""How `biz_opaque_callback_data` of our sends begins, by which their statuses are found again."""
+
+INLINE_LEASE_S = 10
+"""As long a request works on its own send; what is left then is the worker's."""
+CALL_LEASE_S = 60
+"""A call of Meta that has not been settled after this long was cut off: nobody knows what came of it."""
+_SETTLING = 0x57414D43_04
+KEY_DAYS = 7
+"""As long an idempotency key is kept."""
+
+
+class NewSend(NamedTuple):
+    """What is written down of a send before anything else happens; ``body`` is Meta's JSON without the callback."""
+
+    callback: str
+    origin: str
+    asked_by: str
+    idempotency_key: str | None
+    fingerprint: bytes
+    retry_of: int | None
+    phone_number_id: str
+    recipient_kind: str
+    recipient: str
+    type: str
+    body: dict[str, Any]
+    media_row_id: int | None
+    window_open_until: datetime | None
+    outside_window: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendRow:
+    """One row of ``sends``."""
+
+    id: int
+    callback: str
+    origin: str
+    asked_by: str
+    asked_at: datetime
+    fingerprint: bytes
+    retry_of: int | None
+    phone_number_id: str
+    recipient_kind: str
+    recipient: str
+    type: str
+    body: dict[str, Any]
+    media_row_id: int | None
+    state: str
+    attempts: int
+    lease_until: datetime | None
+    next_attempt_at: datetime
+    called_at: datetime | None
+    settled_at: datetime | None
+    wamid: str | None
+    error_code: int | None
+    error: dict[str, Any] | None
+    reason: str | None
+    window_open_until: datetime | None
+    outside_window: bool
+    leased: bool
+    """Whether the lease was still running when the row was read, by the database's clock."""
+
+
+class Failure(NamedTuple):
+    """Why a send did not succeed (yet): Meta's code and answer where there is one, and a reason for people."""
+
+    code: int | None
+    answer: dict[str, Any] | None
+    reason: str
+
+
+_COLUMNS = (
+    "id, callback, origin, asked_by, asked_at, fingerprint, retry_of, phone_number_id, recipient_kind, recipient, type,"
+    " body, media_row_id, state, attempts, lease_until, next_attempt_at, called_at, settled_at, wamid, error_code,"
+    " error, reason, window_open_until, outside_window, coalesce(lease_until > clock_timestamp(), false) AS leased"
+)
+
+
+def write_down(connection: psycopg.Connection, new: NewSend, *, leased: bool) -> int | None:
+    """Inserts a queued send, leased to the caller for ten seconds or due at once; None when its key is taken."""
+    if new.idempotency_key is not None:
+        connection.execute(
+            "UPDATE sends SET idempotency_key = NULL WHERE idempotency_key = %s"
+            " AND asked_at < now() - make_interval(days => %s)",
+            [new.idempotency_key, KEY_DAYS],
+        )
+    row = connection.execute(
+        "INSERT INTO sends (callback, origin, asked_by, idempotency_key, fingerprint, retry_of, phone_number_id,"
+        " recipient_kind, recipient, type, body, media_row_id, window_open_until, outside_window, state, lease_until)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'queued',"
+        "  CASE WHEN %s THEN clock_timestamp() + make_interval(secs => %s) END)"
+        " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+        [*new._replace(body=_json(new.body)), leased, INLINE_LEASE_S],  # type: ignore[arg-type]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def by_id(connection: psycopg.Connection, send_id: int) -> SendRow | None:
+    """The send, None where there is none."""
+    return _one(connection, f"SELECT {_COLUMNS} FROM sends WHERE id = %s", [send_id])
+
+
+def by_key(connection: psycopg.Connection, key: str) -> SendRow | None:
+    """The send that was asked for under an idempotency key."""
+    return _one(connection, f"SELECT {_COLUMNS} FROM sends WHERE idempotency_key = %s", [key])
+
+
+def has_earlier(connection: psycopg.Connection, phone_number_id: str, recipient: str) -> bool:
+    """Whether an earlier send to this recipient is still waiting, so that a later one has to wait behind it."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM sends WHERE phone_number_id = %s AND recipient = %s"
+        " AND state IN ('queued', 'sending'))",
+        [phone_number_id, recipient],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def claim_due(connection: psycopg.Connection, seconds: float) -> SendRow | None:
+    """Leases the oldest send that is due for ``seconds``; never one behind an earlier send to the same recipient."""
+    return _one(
+        connection,
+        "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = ("
+        "  SELECT s.id FROM sends s WHERE s.state = 'queued' AND s.next_attempt_at <= clock_timestamp()"
+        "  AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())"
+        "  AND NOT EXISTS (SELECT FROM sends e WHERE e.phone_number_id = s.phone_number_id"
+        "   AND e.recipient = s.recipient AND e.id < s.id AND e.state IN ('queued', 'sending'))"
+        f"  ORDER BY s.id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+        [seconds],
+    )
+
+
+def count_due(connection: psycopg.Connection) -> int:
+    """How many sends somebody could work on right now, up to a hundred."""
+    row = connection.execute(
+        "SELECT count(*) FROM (SELECT FROM sends WHERE state = 'queued' AND next_attempt_at <= clock_timestamp()"
+        " AND (lease_until IS NULL OR lease_until < clock_timestamp()) LIMIT 100) AS due"
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def begin(connection: psycopg.Connection, send_id: int) -> bool:
+    """Marks that Meta is about to be called; False when the send is no longer queued. From the commit on it counts."""
+    done = connection.execute(
+        "UPDATE sends SET state = 'sending', attempts = attempts + 1, called_at = clock_timestamp(),"
+        " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL, reason = NULL"
+        " WHERE id = %s AND state = 'queued'",
+        [CALL_LEASE_S, send_id],
+    )
+    return done.rowcount == 1
+
+
+def put_back(connection: psycopg.Connection, send_id: int, seconds: float, failure: Failure | None = None) -> None:
+    """Queues the send again, due in ``seconds``; ``failure`` says why, None where it only has to wait its turn."""
+    connection.execute(
+        "UPDATE sends SET state = 'queued', lease_until = NULL,"
+        " next_attempt_at = clock_timestamp() + make_interval(secs => %s),"
+        " error_code = coalesce(%s, error_code), error = coalesce(%s::json, error), reason = coalesce(%s, reason)"
+        " WHERE id = %s AND state IN ('queued', 'sending')",
+        [seconds, *_told(failure), send_id],
+    )
+
+
+def settle(
+    connection: psycopg.Connection,
+    send_id: int,
+    state: SendState,
+    failure: Failure | None = None,
+    wamid: str | None = None,
+) -> SendRow | None:
+    """Writes down how the send ended. None when it had been settled already, so that nobody does it twice."""
+    return _one(
+        connection,
+        "UPDATE sends SET state = %s, lease_until = NULL, settled_at = clock_timestamp(), wamid = coalesce(%s, wamid),"
+        " error_code = %s, error = %s::json, reason = %s"
+        f" WHERE id = %s AND state IN ('queued', 'sending', 'unknown') RETURNING {_COLUMNS}",
+        [state.value, wamid, *_told(failure), send_id],
+    )
+
+
+def give_up_on_calls(connection: psycopg.Connection, reason: str) -> list[int]:
+    """Calls that were cut off become unknown; returns their ids."""
+    rows = connection.execute(
+        "UPDATE sends SET state = 'unknown', lease_until = NULL, settled_at = clock_timestamp(), reason = %s"
+        " WHERE state = 'sending' AND lease_until < clock_timestamp() RETURNING id",
+        [reason],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def give_up_waiting(connection: psycopg.Connection, hours: float) -> list[int]:
+    """Sends that could not be handed over for ``hours`` fail, keeping the reason of the last attempt."""
+    rows = connection.execute(
+        "UPDATE sends SET state = 'failed', lease_until = NULL, settled_at = clock_timestamp(),"
+        " reason = coalesce(reason, 'nobody worked on it in time')"
+        " WHERE state = 'queued' AND asked_at < clock_timestamp() - make_interval(mins => %s)"
+        " AND (lease_until IS NULL OR lease_until < clock_timestamp()) RETURNING id",
+        [round(hours * 60)],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def settles_alone(connection: psycopg.Connection) -> bool:
+    """Whether, until the transaction ends, nobody else settles what was cut off."""
+    return connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SETTLING]).fetchone() == (True,)
+
+
+def told_by_statuses(connection: psycopg.Connection) -> list[tuple[int, str]]:
+    """Unknown sends of which a status speaks: their ids, and the wamids that Meta gave them."""
+    return connection.execute(
+        "SELECT DISTINCT ON (s.id) s.id, t.wamid FROM sends s JOIN statuses t ON t.callback_data = s.callback"
+        f" AND t.callback_data LIKE '{CALLBACK_PREFIX}%%'"
+        " WHERE s.state = 'unknown' ORDER BY s.id, t.at",
+        [],
+    ).fetchall()
+
+
+def keep_raw(connection: psycopg.Connection, sha256: bytes, body: bytes, bell: str) -> None:
+    """Keeps a raw event of ours like one of Meta's, queues it for the normalizer and rings for it."""
+    connection.execute(
+        "WITH stored AS (INSERT INTO webhook_events (sha256, body) VALUES (%s, %s) ON CONFLICT (sha256) DO NOTHING"
+        " RETURNING id) INSERT INTO webhook_queue (event_id, size) SELECT id, %s FROM stored",
+        [sha256, body, len(body)],
+    )
+    connection.execute("SELECT pg_notify(%s, '')", [bell])
+
+
+def _one(connection: psycopg.Connection, statement: str, values: Sequence[Any]) -> SendRow | None:
+    with connection.cursor(row_factory=class_row(SendRow)) as cursor:
+        return cursor.execute(statement, values).fetchone()
+
+
+def _told(failure: Failure | None) -> tuple[int | None, str | None, str | None]:
+    if failure is None:
+        return None, None, None
+    return failure.code, None if failure.answer is None else _json(failure.answer), failure.reason[:1000]
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "")

@@ -1,0 +1,175 @@
+"""Where a request to send is taken: written down once, handed over at once if it can be, and told how it went."""
+
+import json
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wamcp.db import send_view, sends
+from wamcp.db.send_view import SendView
+from wamcp.db.sends import NewSend, SendRow
+from wamcp.db.windows import OurNumber, Place, our_numbers, place_of, wamid_of
+from wamcp.errors import Conflict, NotSendable, NotVisible
+from wamcp.jobs import SEND, kick
+from wamcp.phones import digits_of
+from wamcp.sending.hand_over import hand_over
+from wamcp.sending.means import Means
+from wamcp.sending.queue import new_callback
+from wamcp.sending.wanted import Wanted
+from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
+
+INLINE_PATIENCE_S = 1.0
+"""So long a request waits for its turn; then it is answered `queued`, and the worker sends."""
+_CLOSED = (
+    "the recipient has not written for 24 hours, as far as the archive knows: send a template (POST /send/template),"
+    " or leave this out and let Meta decide"
+)
+
+
+class Told(NamedTuple):
+    """The answer to a request, and whether it repeats that to an earlier one under the same idempotency key."""
+
+    view: SendView
+    is_replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The sending of one process, for the web."""
+
+    means: Means
+
+    def send(self, wanted: Wanted) -> Told:
+        """Sends, or says why not. Raises :class:`NotSendable`, :class:`Conflict`."""
+        row = take(self.means, wanted)
+        if row.is_new and row.send.leased:
+            hand_over(self.means, row.send, INLINE_PATIENCE_S, asked_now=True)
+        told = self.look(row.send.id)
+        if told.state == SendState.QUEUED:
+            self.ring()
+        return Told(told, not row.is_new)
+
+    def look(self, send_id: int) -> SendView:
+        """Where a send stands. Raises :class:`NotVisible`."""
+        with self.means.pool.connection() as connection:
+            row = sends.by_id(connection, send_id)
+            if row is None:
+                raise NotVisible(f"There is no send {send_ref(send_id)}.")
+            conversation, delivery = send_view.deliveries(connection, [row]).get(row.id, (None, None))
+        return send_view.view_of(row, conversation, delivery)
+
+    def wamid(self, written: str, sender: str | None) -> str:
+        """The wamid that is meant by ``m123`` or by a wamid. Raises :class:`NotVisible`."""
+        short = row_id(written.lower(), "m") if written[:1] in ("m", "M") else None
+        if short is None:
+            return written
+        with self.means.pool.connection() as connection:
+            number = None if sender is None else number_of(our_numbers(connection), self.means, sender)
+            found = wamid_of(connection, number.phone_number_id if number else None, short)
+        if found is None:
+            raise NotVisible(f"There is no message {written[:30]} at this number.")
+        return found
+
+    def ring(self) -> None:
+        """Rings for the worker; without a broker its sweep finds the send within a second."""
+        url = self.means.settings.redis_url
+        if url is not None:
+            kick(url.get_secret_value(), SEND)
+
+
+class Taken(NamedTuple):
+    """A send that was written down now, or the earlier one under the same idempotency key."""
+
+    send: SendRow
+    is_new: bool
+
+
+def take(means: Means, wanted: Wanted, retry_of: int | None = None, *, inline: bool = True) -> Taken:
+    """Writes a send down, leased to the caller when it is to go at once and nothing waits before it.
+
+    Raises :class:`NotSendable` for what cannot be sent at all, :class:`Conflict` for a key that is used otherwise.
+    """
+    refuse_unwritable(wanted)
+    with means.pool.connection() as connection:
+        number = number_of(our_numbers(connection), means, wanted.sender)
+        place = place_of(connection, number, wanted.recipient.kind, wanted.recipient.value)
+        is_outside = _is_outside(wanted, place)
+        if is_outside and wanted.require_open_window:
+            raise NotSendable("require_open_window", _CLOSED)
+        new = NewSend(
+            callback=new_callback(),
+            origin=wanted.origin.value,
+            asked_by=wanted.asked_by,
+            idempotency_key=wanted.idempotency_key,
+            fingerprint=wanted.fingerprint(),
+            retry_of=retry_of,
+            phone_number_id=number.phone_number_id,
+            recipient_kind=wanted.recipient.kind.value,
+            recipient=wanted.recipient.value,
+            type=wanted.type,
+            body=wanted.body,
+            media_row_id=wanted.media_row_id,
+            window_open_until=place.window_open_until,
+            outside_window=is_outside,
+        )
+        with connection.transaction():
+            leased = inline and not sends.has_earlier(connection, number.phone_number_id, wanted.recipient.value)
+            send_id = sends.write_down(connection, new, leased=leased)
+        row = sends.by_id(connection, send_id) if send_id is not None else None
+        if row is not None:
+            return Taken(row, True)
+        return Taken(_earlier(sends.by_key(connection, wanted.idempotency_key or ""), new.fingerprint), False)
+
+
+def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNumber:
+    """The number to send from: as asked, as configured, or the only one. Raises :class:`NotSendable`."""
+    configured, waba_id = means.settings.phone_number_id, means.settings.waba_id
+    wanted = (sender or configured or "").strip()
+    if not wanted and len(known) == 1:
+        return known[0]
+    found = [
+        number
+        for number in known
+        if wanted
+        and (number.phone_number_id == wanted or digits_of(number.display_phone_number or "") == _digits(wanted))
+    ]
+    if found:
+        return found[0]
+    if wanted and wanted == configured:
+        if not waba_id:
+            raise NotSendable("from", "no webhook has told yet whose number it is: set WHATSAPP_WABA_ID")
+        return OurNumber(wanted, None, None, waba_id, None)
+    names = ", ".join(f"{n.phone_number_id} ({n.display_phone_number})" for n in known) or "none yet"
+    if wanted:
+        raise NotSendable("from", f"it is none of our numbers; known are: {names}")
+    raise NotSendable("from", f"say which number sends, or set WHATSAPP_PHONE_NUMBER_ID; known are: {names}")
+
+
+def refuse_unwritable(wanted: Wanted) -> None:
+    """Raises :class:`NotSendable` for characters that no database and no JSON of Meta's can hold."""
+    written = json.dumps(wanted.body, ensure_ascii=False)
+    if "\\u0000" in written:
+        raise NotSendable("body", "it holds the character NUL: remove it")
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise NotSendable("body", "it holds half of a surrogate pair: send whole Unicode characters") from None
+
+
+def _digits(written: str) -> str | None:
+    return digits_of(written) or None
+
+
+def _is_outside(wanted: Wanted, place: Place) -> bool:
+    if wanted.type == "template" or wanted.recipient.kind == RecipientKind.GROUP or wanted.origin == SendOrigin.ECHO:
+        return False
+    return place.window_open_until is None
+
+
+def _earlier(row: SendRow | None, fingerprint: bytes) -> SendRow:
+    if row is None:
+        raise Conflict("Another request with this Idempotency-Key is being written down: ask again.")
+    if row.fingerprint != fingerprint:
+        raise NotSendable("Idempotency-Key", "it was used for another request within 7 days: use a new one")
+    if row.leased or row.state == SendState.SENDING:
+        raise Conflict(f"{send_ref(row.id)} with this Idempotency-Key is under way: ask again in ten seconds.")
+    return row

@@ -1,0 +1,107 @@
+"""Celery's half of the worker: its tasks look at rows, and a sweep beside them rings for what waits."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from wamcp import log
+from wamcp.db import sends
+from wamcp.jobs import ECHO, SEND, celery_app, kick
+from wamcp.sending import echo, queue
+from wamcp.sending.means import Means, means_of
+from wamcp.settings import Settings, require_safe_echo
+
+THREADS = 8
+SWEEP_S = 0.5
+SETTLE_EVERY_S = 1.0
+
+_log = log.get(__name__)
+
+
+def serve(settings: Settings) -> None:
+    """Runs Celery until SIGTERM or SIGINT; what it is working on is ended first. Raises ``Misconfigured``."""
+    require_safe_echo(settings)
+    url = settings.require("redis_url")
+    with means_of(settings, "wamcp worker", connections=THREADS + 2) as means:
+        stop = threading.Event()
+        crew = _Crew(means, stop)
+        app = celery_app(url)
+        app.task(name=SEND)(crew.send)
+        app.task(name=ECHO)(crew.echo)
+        sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
+        sweep.start()
+        worker = app.Worker(
+            pool="threads",
+            concurrency=THREADS,
+            loglevel=logging.getLevelName(settings.log_level.upper()),
+            without_gossip=True,
+            without_mingle=True,
+            quiet=True,
+        )
+        try:
+            worker.start()
+        finally:
+            stop.set()
+            sweep.join(SETTLE_EVERY_S + 10)
+
+
+class _Crew:
+    """The tasks of one process; no more of them work at a time than there are threads."""
+
+    def __init__(self, means: Means, stop: threading.Event) -> None:
+        self._means = means
+        self._stop = stop
+        self._working = 0
+        self._lock = threading.Lock()
+
+    def free(self) -> int:
+        """How many more could work."""
+        return THREADS - self._working
+
+    def send(self) -> None:
+        """Hands over what is due."""
+        self._work(lambda: queue.drain(self._means, lambda: not self._stop.is_set()))
+
+    def echo(self) -> None:
+        """Decides which messages are echoed, and hands the answers over."""
+
+        def work() -> None:
+            if echo.echo(self._means):
+                queue.drain(self._means, lambda: not self._stop.is_set())
+
+        self._work(work)
+
+    def _work(self, work: Callable[[], object]) -> None:
+        with self._lock:
+            self._working += 1
+        try:
+            work()
+        finally:
+            with self._lock:
+                self._working -= 1
+
+
+def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
+    """Rings for rows that nobody was rung for, or whose ringing got lost, and settles what was cut off."""
+    settled_at, echoes = 0.0, echo.is_on(means.settings)
+    while not stop.wait(SWEEP_S):
+        try:
+            if time.monotonic() - settled_at > SETTLE_EVERY_S:
+                _settle(means)
+                settled_at = time.monotonic()
+            if echoes and echo.anybody_waits(means):
+                kick(url, ECHO)
+            for _ in range(min(queue.count_due(means.pool), crew.free())):
+                kick(url, SEND)
+        except psycopg.Error as failure:
+            _log.warning("sweep_failed", reason=type(failure).__name__)
+
+
+def _settle(means: Means) -> None:
+    """One worker at a time does this; the others have no need to."""
+    with means.pool.connection() as connection, connection.transaction():
+        if sends.settles_alone(connection):
+            queue.settle_what_can_be(means.pool, means.settings.waba_id)
