@@ -188,6 +188,13 @@ class Settings(BaseModel):
             raise ValueError("must begin with https:// (or http://)")
         return value.rstrip("/") if value else value
 
+    @field_validator("sends_per_second")
+    @classmethod
+    def _a_rate(cls, value: int) -> int:
+        if not 1 <= value <= 1000:
+            raise ValueError("must be between 1 and 1000")
+        return value
+
     def require(self, name: str) -> str:
         """The value of the secret field ``name``, or :class:`Misconfigured` naming the variable to set."""
         value = getattr(self, name)

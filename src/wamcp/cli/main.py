@@ -10,6 +10,7 @@ import typer
 
 from wamcp.cli import mcp, token
 from wamcp.cli.operate import merge, unpark
+from wamcp.cli.send import send
 from wamcp.cli.traffic import send_webhook, simulate_traffic
 from wamcp.cli.up import up
 from wamcp.errors import WamcpError
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 
 
-for command in (up, send_webhook, simulate_traffic, unpark, merge):
+for command in (up, send, send_webhook, simulate_traffic, unpark, merge):
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")

@@ -119,6 +119,37 @@ def by_key(connection: psycopg.Connection, key: str) -> SendRow | None:
     return _one(connection, f"SELECT {_COLUMNS} FROM sends WHERE idempotency_key = %s", [key])
 
 
+class SendsQuery(NamedTuple):
+    """Which sends are asked for, newest first; ``before`` is the id of the last one of the page before."""
+
+    state: str | None = None
+    origin: str | None = None
+    phone_number_id: str | None = None
+    recipient: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+def newest(connection: psycopg.Connection, query: SendsQuery) -> list[SendRow]:
+    """The sends that are asked for."""
+    with connection.cursor(row_factory=class_row(SendRow)) as cursor:
+        return cursor.execute(
+            f"SELECT {_COLUMNS} FROM sends WHERE coalesce(state = %(state)s, true)"
+            " AND coalesce(origin = %(origin)s, true)"
+            " AND coalesce(phone_number_id = %(phone_number_id)s, true) AND coalesce(recipient = %(recipient)s, true)"
+            " AND coalesce(id < %(before)s, true) ORDER BY id DESC LIMIT %(limit)s",
+            query._asdict(),
+        ).fetchall()
+
+
+def retried_by(connection: psycopg.Connection, send_id: int) -> int | None:
+    """The send that tries ``send_id`` again and has not failed, None where there is none."""
+    row = connection.execute(
+        "SELECT id FROM sends WHERE retry_of = %s AND state <> 'failed' ORDER BY id DESC LIMIT 1", [send_id]
+    ).fetchone()
+    return row[0] if row else None
+
+
 def has_earlier(connection: psycopg.Connection, phone_number_id: str, recipient: str) -> bool:
     """Whether an earlier send to this recipient is still waiting, so that a later one has to wait behind it."""
     row = connection.execute(

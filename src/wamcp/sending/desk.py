@@ -4,9 +4,11 @@ import json
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import psycopg
+
 from wamcp.db import send_view, sends
 from wamcp.db.send_view import SendView
-from wamcp.db.sends import NewSend, SendRow
+from wamcp.db.sends import NewSend, SendRow, SendsQuery
 from wamcp.db.windows import OurNumber, Place, our_numbers, place_of, wamid_of
 from wamcp.errors import Conflict, NotSendable, NotVisible
 from wamcp.jobs import SEND, kick
@@ -14,7 +16,7 @@ from wamcp.phones import digits_of
 from wamcp.sending.hand_over import hand_over
 from wamcp.sending.means import Means
 from wamcp.sending.queue import new_callback
-from wamcp.sending.wanted import Wanted
+from wamcp.sending.wanted import Recipient, Wanted
 from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 
 INLINE_PATIENCE_S = 1.0
@@ -40,20 +42,46 @@ class Desk:
 
     def send(self, wanted: Wanted) -> Told:
         """Sends, or says why not. Raises :class:`NotSendable`, :class:`Conflict`."""
-        row = take(self.means, wanted)
-        if row.is_new and row.send.leased:
-            hand_over(self.means, row.send, INLINE_PATIENCE_S, asked_now=True)
-        told = self.look(row.send.id)
-        if told.state == SendState.QUEUED:
-            self.ring()
-        return Told(told, not row.is_new)
+        return self._go_on(take(self.means, wanted))
+
+    def retry(self, send_id: int, asked_by: str, *, even_if_unknown: bool) -> Told:
+        """Sends again, as a new send, what failed; what may have arrived only when the asker says so.
+
+        Raises :class:`NotVisible`, :class:`Conflict` when there is nothing to try again, or somebody does already.
+        """
+        with self.means.pool.connection() as connection:
+            row = _known(connection, send_id)
+            again = sends.retried_by(connection, send_id)
+        if again is not None:
+            raise Conflict(f"{send_ref(again)} tries {send_ref(send_id)} again already.")
+        if row.state == SendState.UNKNOWN and not even_if_unknown:
+            raise Conflict(
+                f"{send_ref(send_id)} may have been delivered: look at the recipient's phone, then say"
+                " even_if_unknown to send it once more."
+            )
+        if row.state not in (SendState.FAILED, SendState.UNKNOWN):
+            raise Conflict(f"{send_ref(send_id)} is {row.state}: only what failed can be tried again.")
+        wanted = Wanted(
+            recipient=Recipient(RecipientKind(row.recipient_kind), row.recipient),
+            type=row.type,
+            body=row.body,
+            sender=row.phone_number_id,
+            media_row_id=row.media_row_id,
+            asked_by=asked_by,
+        )
+        return self._go_on(take(self.means, wanted, retry_of=send_id))
+
+    def newest(self, query: SendsQuery) -> list[SendView]:
+        """The sends that are asked for, newest first."""
+        with self.means.pool.connection() as connection:
+            rows = sends.newest(connection, query)
+            told = send_view.deliveries(connection, rows)
+        return [send_view.view_of(row, *told.get(row.id, (None, None))) for row in rows]
 
     def look(self, send_id: int) -> SendView:
         """Where a send stands. Raises :class:`NotVisible`."""
         with self.means.pool.connection() as connection:
-            row = sends.by_id(connection, send_id)
-            if row is None:
-                raise NotVisible(f"There is no send {send_ref(send_id)}.")
+            row = _known(connection, send_id)
             conversation, delivery = send_view.deliveries(connection, [row]).get(row.id, (None, None))
         return send_view.view_of(row, conversation, delivery)
 
@@ -69,11 +97,14 @@ class Desk:
             raise NotVisible(f"There is no message {written[:30]} at this number.")
         return found
 
-    def ring(self) -> None:
-        """Rings for the worker; without a broker its sweep finds the send within a second."""
+    def _go_on(self, taken: "Taken") -> Told:
+        if taken.is_new and taken.send.leased:
+            hand_over(self.means, taken.send, INLINE_PATIENCE_S, asked_now=True)
+        told = self.look(taken.send.id)
         url = self.means.settings.redis_url
-        if url is not None:
-            kick(url.get_secret_value(), SEND)
+        if told.state == SendState.QUEUED and url is not None:
+            kick(url.get_secret_value(), SEND)  # without a broker the worker's sweep finds it within a second
+        return Told(told, not taken.is_new)
 
 
 class Taken(NamedTuple):
@@ -118,6 +149,13 @@ def take(means: Means, wanted: Wanted, retry_of: int | None = None, *, inline: b
         if row is not None:
             return Taken(row, True)
         return Taken(_earlier(sends.by_key(connection, wanted.idempotency_key or ""), new.fingerprint), False)
+
+
+def _known(connection: psycopg.Connection, send_id: int) -> SendRow:
+    row = sends.by_id(connection, send_id)
+    if row is None:
+        raise NotVisible(f"There is no send {send_ref(send_id)}.")
+    return row
 
 
 def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNumber:

@@ -1,0 +1,94 @@
+"""Sends for the operator: what was asked to be sent, where it stands, and trying again by hand."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from wamcp.db.send_view import SendView
+from wamcp.db.sends import SendsQuery
+from wamcp.errors import NotVisible
+from wamcp.sending.desk import Desk
+from wamcp.vocabulary import SendOrigin, SendState, row_id
+from wamcp.web import asked
+from wamcp.web.send import STATUS, in_a_thread
+
+router = APIRouter(prefix="/admin/sends", tags=["send"], **asked.documented)
+
+Ref = Annotated[str, Path(description="`s12` or `12`.")]
+_retried: dict[int | str, dict[str, Any]] = {202: {"model": SendView}, 409: {"description": "Nothing to try again."}}
+
+
+class SendsPage(BaseModel):
+    """Sends, newest first."""
+
+    sends: list[SendView]
+    next_before: str | None = Field(description="Ask with `before` set to this for the next page.")
+
+
+class Retry(BaseModel):
+    """How to try again."""
+
+    even_if_unknown: bool = Field(False, description="Send it again although the first one may have arrived.")
+
+
+@router.get("")
+def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
+    request: Request,
+    state: SendState | None = None,
+    origin: SendOrigin | None = None,
+    to: Annotated[str | None, Query(max_length=200, description="Digits, BSUID or group id, as `to` tells.")] = None,
+    phone_number_id: Annotated[str | None, Query(max_length=200)] = None,
+    before: Annotated[str | None, Query(max_length=30, description="`next_before` of the page before.")] = None,
+    limit: asked.Limit = 50,
+) -> SendsPage:
+    """What was asked to be sent, newest first."""
+    desk = desk_of(request)
+    query = SendsQuery(
+        state=None if state is None else state.value,
+        origin=None if origin is None else origin.value,
+        phone_number_id=_clean(phone_number_id),
+        recipient=_clean(to),
+        before=None if before is None else _row_id(before),
+        limit=limit,
+    )
+    found = desk.newest(query)
+    asked.note_shown(request, [send.send_id for send in found])
+    return SendsPage(sends=found, next_before=found[-1].send_id if len(found) == limit else None)
+
+
+@router.get("/{send_id}")
+def get_send(request: Request, send_id: Ref) -> SendView:
+    """Where one send stands."""
+    found = desk_of(request).look(_row_id(send_id))
+    asked.note_shown(request, [found.send_id])
+    return found
+
+
+@router.post("/{send_id}/retry", responses=_retried)
+async def retry_send(request: Request, response: Response, send_id: Ref, wanted: Retry | None = None) -> SendView:
+    """Send again what failed, as a new send. What is unknown only with `even_if_unknown`."""
+    desk, by = desk_of(request), asked.grant_of(request).label
+    risk = wanted is not None and wanted.even_if_unknown
+    told = await in_a_thread(request, lambda: desk.retry(_row_id(send_id), by, even_if_unknown=risk))
+    asked.note_shown(request, [told.view.send_id])
+    response.status_code = STATUS[told.view.state]
+    return told.view
+
+
+def desk_of(request: Request) -> Desk:
+    """Where sends are taken. Raises :class:`NotAllowed` for a bearer whose sight is limited."""
+    asked.unlimited_grant(request)
+    desk: Desk = request.app.state.sending
+    return desk
+
+
+def _row_id(written: str) -> int:
+    found = row_id(written, "s")
+    if found is None:
+        raise NotVisible(f"{written[:40]!r} is no send: it looks like s12 or 12; list the sends and take one.")
+    return found
+
+
+def _clean(written: str | None) -> str | None:
+    return None if written is None else written.replace("\0", "")
