@@ -38,6 +38,12 @@ class NotAllowed(Rejected):
     status_code = 403
 
 
+class TooLarge(Rejected):
+    """The file is larger than is kept here; send a smaller one."""
+
+    status_code = 413
+
+
 class TooSlow(Rejected):
     """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
 
@@ -54,6 +60,22 @@ class NotAudited(WamcpError):
     """The access could not be written to the audit log, so there is no answer; try again in a minute."""
 
     status_code = 503
+
+
+class StoreUnavailable(WamcpError):
+    """The object store cannot be read or written; check the disk and who owns it, then try again."""
+
+    status_code = 503
+
+
+class NotStored(WamcpError):
+    """The object store does not hold this file (any more)."""
+
+    status_code = 404
+
+
+class BadKey(WamcpError):
+    """This is no key of the object store: those are made of the SHA-256 of what they name."""
 
 
 class Misconfigured(WamcpError):
