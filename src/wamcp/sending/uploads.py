@@ -1,4 +1,4 @@
-"""Bringing a file to Meta before the message that needs it: nobody gets anything yet, so all of it may be tried again."""
+"""Bringing a file to Meta before the message that needs it; nobody gets anything by that, so it may be repeated."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

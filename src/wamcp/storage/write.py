@@ -20,7 +20,7 @@ class WriteStore(ReadStore, Protocol):
         """Keeps the bytes of ``source``, streamed, and returns once they would survive a power cut.
 
         Either the whole object becomes visible or none; what is there already is not written again. More than ``cap``
-        bytes raise ``TooLarge``, a store that cannot take them ``StoreUnavailable``; what ``source`` raises is passed on.
+        bytes raise ``TooLarge``, a store that cannot take them ``StoreUnavailable``; what ``source`` raises is passed.
         """
         ...
 

@@ -18,7 +18,7 @@ _MIME_TYPE = re.compile(r"""[\w.+-]+/[\w.+-]+(\s*;\s*[\w.+-]+=("[^"\\]*"|[\w.+-]
 
 
 def clean_filename(name: str | None) -> str:
-    """The last part of a path, in at most 240 bytes of UTF-8, without control characters; ``file`` when nothing is left.
+    """The last part of a path, in at most 240 bytes of UTF-8, without control characters; ``file`` if nothing is left.
 
     The ending stays where a name is shortened. Cleaning twice changes nothing.
     """
