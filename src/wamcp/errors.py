@@ -54,6 +54,12 @@ class Conflict(Rejected):
     status_code = 409
 
 
+class TooLarge(Rejected):
+    """The file is larger than is kept here; send a smaller one."""
+
+    status_code = 413
+
+
 class TooSlow(Rejected):
     """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
 
@@ -70,6 +76,22 @@ class NotAudited(WamcpError):
     """The access could not be written to the audit log, so there is no answer; try again in a minute."""
 
     status_code = 503
+
+
+class StoreUnavailable(WamcpError):
+    """The object store cannot be read or written; check the disk and who owns it, then try again."""
+
+    status_code = 503
+
+
+class NotStored(WamcpError):
+    """The object store does not hold this file (any more)."""
+
+    status_code = 404
+
+
+class BadKey(WamcpError):
+    """This is no key of the object store: those are made of the SHA-256 of what they name."""
 
 
 class Misconfigured(WamcpError):

@@ -148,6 +148,7 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
         "ADMIN_API_KEY": secrets.admin_api_key,
         "DATABASE_URL": cluster.url(DATABASE),
         "REDIS_URL": broker.url,
+        "WAMCP_OBJECT_DIR": str(directory / "objects"),
         "WAMCP_HOST": "127.0.0.1",
         "WAMCP_PORT": str(ports.api),
         "WAMCP_MIGRATE_ON_START": "false",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -186,11 +187,25 @@ def test_health_tells_what_waits_and_what_fails(archive: Archive, reader: Pool, 
             answers[url] = client.get("/admin/health", headers=KEY).json()
     fine, failing, without = answers.values()
     assert (fine["status"], fine["postgres"]["status"], fine["redis"]["status"]) == ("ok", "ok", "ok")
-    assert (fine["object_store"]["status"], fine["git_version"]) == ("not configured", "abc123")
+    assert fine["git_version"] == "abc123"
     assert (fine["migrations_current"], fine["events_pending"], fine["parked"]) == (True, 1, {"malformed": 1})
     assert 90 <= fine["oldest_pending_seconds"] < 120
     assert (failing["status"], failing["redis"]["status"]) == ("degraded", "failed")
     assert (without["status"], without["redis"]["status"]) == ("ok", "not configured")
+
+
+def test_health_tells_whether_files_can_be_kept(archive: Archive, reader: Pool, auditor: Pool, tmp_path: Path) -> None:
+    place = tmp_path / "objects"
+    app = create_app(settings_for(archive.url, WAMCP_OBJECT_DIR=str(place)), reader, auditor)
+    with TestClient(app) as client:
+        fine = client.get("/admin/health", headers=KEY).json()
+        assert not place.exists(), "asking changes nothing"
+        place.write_text("in the way")
+        failing = client.get("/admin/health", headers=KEY).json()
+    assert (fine["status"], fine["object_store"]["status"], fine["object_store"]["detail"]) == ("ok", "ok", str(place))
+    assert fine["object_store"]["free_bytes"] > 0 and fine["object_store"]["latency_ms"] >= 0
+    assert (failing["status"], failing["object_store"]["status"]) == ("degraded", "failed")
+    assert "is no directory" in failing["object_store"]["detail"]
 
 
 def test_this_machine_may_ask_for_metrics_unless_it_asks_for_somebody_else(

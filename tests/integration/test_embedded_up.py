@@ -163,6 +163,7 @@ def test_it_starts_says_ready_once_and_stops_in_order(up: Callable[..., Up], dir
     assert env["DATABASE_URL"] == runtime["database_url"] and env["WAMCP_RUNTIME_FILE"] == str(
         directory / "runtime.json"
     )
+    assert env["WAMCP_OBJECT_DIR"] == str(directory / "objects")
     assert env["cwd"] == str(directory) and "LD_DEBUG_X" not in env
     assert one.end() == 0
     assert not processes_of(directory)

@@ -79,7 +79,7 @@ def _parameters(given: list[str]) -> list[str] | dict[str, str]:
     return given
 
 
-def _post(  # noqa: PLR0913 - what a request is made of
+def _post(
     url: str | None, api_key: str | None, route: str, body: dict[str, Any], key: str | None, file: Path | None
 ) -> "httpx.Response":
     import httpx

@@ -183,13 +183,24 @@ def count_due(connection: psycopg.Connection) -> int:
     return row[0] if row else 0
 
 
-def begin(connection: psycopg.Connection, send_id: int) -> bool:
-    """Marks that Meta is about to be called; False when the send is no longer queued. From the commit on it counts."""
+def lease_longer(connection: psycopg.Connection, send_id: int, seconds: float) -> None:
+    """Keeps others away for ``seconds`` from now, while a file is brought to Meta."""
+    connection.execute(
+        "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = %s AND state = 'queued'",
+        [seconds, send_id],
+    )
+
+
+def begin(connection: psycopg.Connection, send_id: int, body: dict[str, Any]) -> bool:
+    """Marks that Meta is about to be called with ``body``; False when the send is no longer queued.
+
+    From the commit on nobody can be sure that nothing was sent, unless Meta says so.
+    """
     done = connection.execute(
         "UPDATE sends SET state = 'sending', attempts = attempts + 1, called_at = clock_timestamp(),"
-        " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL, reason = NULL"
-        " WHERE id = %s AND state = 'queued'",
-        [CALL_LEASE_S, send_id],
+        " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL, reason = NULL,"
+        " body = %s WHERE id = %s AND state = 'queued'",
+        [CALL_LEASE_S, _json(body), send_id],
     )
     return done.rowcount == 1
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import psycopg
 
@@ -10,15 +10,19 @@ from wamcp.db import send_view, sends
 from wamcp.db.send_view import SendView
 from wamcp.db.sends import NewSend, SendRow, SendsQuery
 from wamcp.db.windows import OurNumber, Place, our_numbers, place_of, wamid_of
-from wamcp.errors import Conflict, NotSendable, NotVisible
+from wamcp.db.media import keep_upload
+from wamcp.errors import Conflict, Misconfigured, NotSendable, NotVisible, Overloaded
 from wamcp.jobs import SEND, kick
 from wamcp.phones import digits_of
 from wamcp.sending.hand_over import hand_over
 from wamcp.sending.means import Means
 from wamcp.sending.queue import new_callback
 from wamcp.sending.wanted import Recipient, Wanted
+from wamcp.whatsapp.graph_errors import meaning_of
+from wamcp.whatsapp.outgoing.read import read_body
 from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 
+MAX_UPLOAD_BYTES = 100_000_000
 INLINE_PATIENCE_S = 1.0
 """So long a request waits for its turn; then it is answered `queued`, and the worker sends."""
 _CLOSED = (
@@ -84,6 +88,32 @@ class Desk:
             row = _known(connection, send_id)
             conversation, delivery = send_view.deliveries(connection, [row]).get(row.id, (None, None))
         return send_view.view_of(row, conversation, delivery)
+
+    def keep_upload(self, file: BinaryIO, mime_type: str, filename: str | None, sender: str | None) -> int:
+        """Keeps a file that is to be sent; returns its row of ``media``. Raises what the object store raises."""
+        with self.means.pool.connection() as connection:
+            number = number_of(our_numbers(connection), self.means, sender)
+        stored = self.means.store.put(file, cap=MAX_UPLOAD_BYTES)
+        with self.means.pool.connection() as connection:
+            return keep_upload(connection, number.phone_number_id, stored, mime_type, filename)
+
+    def mark_read(self, sender: str | None, message_id: str, typing: bool) -> None:
+        """Tells the sender of a message, and of those before it, that they were read; perhaps that an answer comes.
+
+        Raises :class:`NotSendable` with Meta's words when it refuses, :class:`Overloaded` when it cannot be reached.
+        """
+        graph = self.means.graph
+        if graph is None:
+            raise Misconfigured("There is no access token: set WHATSAPP_ACCESS_TOKEN.")
+        with self.means.pool.connection() as connection:
+            number = number_of(our_numbers(connection), self.means, sender)
+        reply = graph.post(f"{number.phone_number_id}/messages", read_body(message_id, typing))
+        if reply.is_fine:
+            return
+        if reply.error is None:
+            raise Overloaded(f"Meta did not say that it was done ({reply.reason or reply.status}); ask again.")
+        meaning = meaning_of(reply.error.code, status=reply.status)
+        raise NotSendable("message_id", f"{meaning.words} (Meta {reply.error.code}); {meaning.advice}")
 
     def wamid(self, written: str, sender: str | None) -> str:
         """The wamid that is meant by ``m123`` or by a wamid. Raises :class:`NotVisible`."""

@@ -2,20 +2,26 @@
 
 import hashlib
 import time
+from typing import Any
 
 from wamcp import log
 from wamcp.db import pace, sends
-from wamcp.db.pace import PAIR, Stop, Turn
+from wamcp.db.pace import PAIR, Backoff, Stop, Turn
 from wamcp.db.sends import Failure, SendRow
 from wamcp.db.session import Pool
 from wamcp.db.windows import OurNumber, our_numbers
 from wamcp.sending.means import Means
-from wamcp.sending.outcome import Accepted, Refusal, read_reply
+from wamcp.errors import NotStored, StoreUnavailable
+from wamcp.sending.outcome import UNREACHABLE, Accepted, Refusal, read_reply
 from wamcp.sending.raw import raw_event
+from wamcp.sending.uploads import ensure_uploaded
 from wamcp.vocabulary import BELL, RecipientKind, SendState, send_ref
+from wamcp.whatsapp.graph import Graph
 from wamcp.whatsapp.graph_errors import After
 
 PROBE_S = 60.0
+LONGEST_UPLOAD_S = 150.0
+STORE_TROUBLE = Backoff(5, 2, 60)
 NO_TOKEN = Stop(None, "there is no access token: set WHATSAPP_ACCESS_TOKEN")
 
 _log = log.get(__name__)
@@ -32,6 +38,10 @@ def hand_over(means: Means, send: SendRow, patience_s: float, *, asked_now: bool
     if stop is not None or means.graph is None:
         _hold_back(means, send, stop or NO_TOKEN, asked_now)
         return
+    body, trouble = _with_file(means, means.graph, send)
+    if trouble is not None:
+        _note_refusal(means, send, trouble, asked_now)
+        return
     turn = _take_turns(means, send, patience_s)
     if not turn.is_taken:
         with means.pool.connection() as connection:
@@ -39,10 +49,10 @@ def hand_over(means: Means, send: SendRow, patience_s: float, *, asked_now: bool
         return
     time.sleep(turn.wait_s)
     with means.pool.connection() as connection:
-        if not sends.begin(connection, send.id):
+        if not sends.begin(connection, send.id, body):
             return
-    body = {**send.body, "biz_opaque_callback_data": send.callback}
-    outcome = read_reply(means.graph.post(f"{send.phone_number_id}/messages", body))
+    call = {**body, "biz_opaque_callback_data": send.callback}
+    outcome = read_reply(means.graph.post(f"{send.phone_number_id}/messages", call))
     if isinstance(outcome, Accepted):
         _note_accepted(means, send, outcome)
     else:
@@ -59,6 +69,30 @@ def keep_sent(pool: Pool, send_id: int, accepted: Accepted, waba_id: str | None)
         body = raw_event(sent, number, wa_id=accepted.wa_id, user_id=accepted.user_id)
         sends.keep_raw(connection, hashlib.sha256(body).digest(), body, BELL)
         return True
+
+
+def _with_file(means: Means, graph: Graph, send: SendRow) -> tuple[dict[str, Any], Refusal | None]:
+    """The body with Meta's id of the file that goes with it, which is brought to Meta first, or why it could not be.
+
+    An upload sends nothing to anybody: whatever nobody knows about it may be tried again.
+    """
+    if send.media_row_id is None:
+        return send.body, None
+    with means.pool.connection() as connection:
+        sends.lease_longer(connection, send.id, LONGEST_UPLOAD_S)
+    try:
+        found = ensure_uploaded(graph, means.store, means.pool.connection, send.media_row_id)
+    except NotStored as gone:
+        return send.body, Refusal(After.REFUSED, Failure(None, None, str(gone)), None)
+    except StoreUnavailable as trouble:
+        return send.body, Refusal(After.LATER, Failure(None, None, str(trouble)), STORE_TROUBLE)
+    if isinstance(found, str):
+        part = {**send.body.get(send.type, {}), "id": found}
+        return {**send.body, send.type: part}, None
+    refusal = read_reply(found)
+    if isinstance(refusal, Accepted) or refusal.after == After.UNKNOWN:
+        return send.body, Refusal(After.LATER, Failure(None, None, "the file could not be brought to Meta"), UNREACHABLE)
+    return send.body, refusal
 
 
 def _take_turns(means: Means, send: SendRow, patience_s: float) -> Turn:

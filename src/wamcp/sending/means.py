@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wamcp.db.pace import Pace, number_pace
 from wamcp.db.session import Pool, open_pool
 from wamcp.settings import Settings
+from wamcp.storage.write import WriteStore, open_store
 from wamcp.whatsapp.graph import Graph
 
 
@@ -18,6 +19,7 @@ class Means:
     settings: Settings
     pool: Pool
     graph: Graph | None
+    store: WriteStore
     pace: Pace
     token_digest: str
     """Stands for the access token where a row has to name it."""
@@ -32,7 +34,7 @@ def means_of(settings: Settings, name: str, *, connections: int) -> Iterator[Mea
         graph = Graph(settings.base_url, settings.api_version, token) if token else None
         try:
             digest = hashlib.sha256(token.encode()).hexdigest()[:32]
-            yield Means(settings, pool, graph, number_pace(settings.sends_per_second), digest)
+            yield Means(settings, pool, graph, open_store(settings), number_pace(settings.sends_per_second), digest)
         finally:
             if graph is not None:
                 graph.close()

@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
     wait: Backoff | None
 
 
-_UNREACHABLE = Backoff(1, 2, 60)
+UNREACHABLE = Backoff(1, 2, 60)
 _TOO_FAST = Backoff(1, 2, 60)
 _PAIR = Backoff(4, 4, 3600)
 _CALLS = Backoff(60, 2, 3600)
@@ -40,7 +40,7 @@ _LONGEST_ASKED_S = 3600.0
 def read_reply(reply: Reply) -> Accepted | Refusal:
     """What became of a message, told by Meta's answer to ``POST /messages``."""
     if reply.reached == Reached.NOT_SENT:
-        return Refusal(After.LATER, Failure(None, None, f"Meta could not be reached ({reply.reason})"), _UNREACHABLE)
+        return Refusal(After.LATER, Failure(None, None, f"Meta could not be reached ({reply.reason})"), UNREACHABLE)
     if reply.reached == Reached.UNANSWERED:
         failure = Failure(None, None, f"Meta's answer did not come ({reply.reason}): the message may have been sent")
         return Refusal(After.UNKNOWN, failure, _TROUBLE)

@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from wamcp.archive import house
 from wamcp.archive.asking import asking
 from wamcp.db.session import Pool
-from wamcp.errors import WamcpError
+from wamcp.errors import StoreUnavailable, WamcpError
 from wamcp.settings import Settings
+from wamcp.storage import write as storage
 from wamcp.version import version
 from wamcp.web.metrics import REGISTRY, Reading, exposition, read_at_scrape
 
@@ -34,6 +35,12 @@ class Dependency(BaseModel):
     detail: str | None = None
 
 
+class Objects(Dependency):
+    """The same of the object store: ``detail`` says where it is, or what is wrong."""
+
+    free_bytes: int | None = None
+
+
 class Health(BaseModel):
     """Everything at a glance; ``status`` is degraded when a dependency fails or the schema is not current."""
 
@@ -42,7 +49,7 @@ class Health(BaseModel):
     git_version: str | None
     postgres: Dependency
     redis: Dependency
-    object_store: Dependency
+    object_store: Objects
     migrations_current: bool | None
     events_pending: int | None
     oldest_pending_seconds: float | None
@@ -81,14 +88,16 @@ def health(request: Request) -> Health:
     """Dependencies with their latency, versions, what waits and what is parked."""
     postgres, found = _postgres(request.app.state.reader)
     broker = _redis(request.app.state.settings)
-    fine = found is not None and found.migrations_current and broker.status != "failed"
+    objects = _object_store(request.app.state.settings)
+    failing = "failed" in (broker.status, objects.status)
+    fine = found is not None and found.migrations_current and not failing
     return Health(
         status="ok" if fine else "degraded",
         version=version(),
         git_version=request.app.state.settings.git_version or _git_says(),
         postgres=postgres,
         redis=broker,
-        object_store=Dependency(status="not configured"),
+        object_store=objects,
         migrations_current=found.migrations_current if found else None,
         events_pending=found.backlog.events_pending if found else None,
         oldest_pending_seconds=round(found.backlog.oldest_pending_seconds, 3) if found else None,
@@ -165,6 +174,18 @@ def _redis(settings: Settings) -> Dependency:
     except (redis.RedisError, ValueError) as error:
         return Dependency(status="failed", latency_ms=_ms(time.monotonic() - began), detail=type(error).__name__)
     return Dependency(status="ok", latency_ms=_ms(time.monotonic() - began))
+
+
+def _object_store(settings: Settings) -> Objects:
+    began = time.monotonic()
+    store = storage.open_store(settings)
+    try:
+        wrong, free = store.trouble(), store.free_bytes()
+    except StoreUnavailable as error:
+        wrong, free = str(error), None
+    status: Literal["ok", "failed"] = "failed" if wrong else "ok"
+    latency = _ms(time.monotonic() - began)
+    return Objects(status=status, latency_ms=latency, detail=wrong or store.place(), free_bytes=free)
 
 
 def _ms(seconds: float) -> float:
