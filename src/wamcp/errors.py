@@ -38,6 +38,29 @@ class NotAllowed(Rejected):
     status_code = 403
 
 
+class NotSendable(Rejected):
+    """This cannot be sent as it stands; the message says which field is wrong and what to change."""
+
+    status_code = 422
+
+    def __init__(self, field: str, sentence: str) -> None:
+        """``sentence`` goes on after the name of the field, and repeats neither texts nor whole phone numbers."""
+        super().__init__(f"{field} {sentence}.")
+        self.field = field
+
+
+class WrongContentType(Rejected):
+    """The Content-Type of the request is not taken here; send JSON with Content-Type: application/json."""
+
+    status_code = 415
+
+
+class TooLarge(Rejected):
+    """The request is larger than anything that may be sent; make it smaller."""
+
+    status_code = 413
+
+
 class TooSlow(Rejected):
     """The answer took longer than 3 seconds; narrow it with a conversation, a shorter time range or a rarer word."""
 
