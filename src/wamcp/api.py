@@ -18,6 +18,8 @@ from wamcp.db.session import open_pool
 from wamcp.errors import CannotStart
 from wamcp.ingest.receive import Writer
 from wamcp.mcp.server import create_mcp_app
+from wamcp.sending.desk import Desk
+from wamcp.sending.means import means_of
 from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
@@ -110,8 +112,10 @@ class Api:
         auditor = open_pool(audit_url(self._settings), "wamcp audit", size=AUDIT_CONNECTIONS)
         stack.push_async_callback(asyncio.to_thread, reader.close)
         stack.push_async_callback(asyncio.to_thread, auditor.close)
-        self._web = create_app(self._settings, reader, auditor)
+        self._web = web = create_app(self._settings, reader, auditor)
         if self._only != "door":
+            means = await asyncio.to_thread(stack.enter_context, means_of(self._settings, "wamcp sends", connections=8))
+            web.state.sending = Desk(means)
             mcp = create_mcp_app(
                 reader,
                 auditor,

@@ -39,12 +39,13 @@ class NotAllowed(Rejected):
 
 
 class NotSendable(Rejected):
-    """This cannot be sent."""
+    """This cannot be sent as it stands; the message says which field is wrong and what to change."""
 
     status_code = 422
 
     def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(f"{field}: {sentence}.")
+        """``sentence`` goes on after the name of the field, and repeats neither texts nor whole phone numbers."""
+        super().__init__(f"{field} {sentence}.")
         self.field = field
 
 
@@ -54,8 +55,14 @@ class Conflict(Rejected):
     status_code = 409
 
 
+class WrongContentType(Rejected):
+    """The Content-Type of the request is not taken here; send JSON with Content-Type: application/json."""
+
+    status_code = 415
+
+
 class TooLarge(Rejected):
-    """The file is larger than is kept here; send a smaller one."""
+    """This is larger than anything that may be sent or kept; make it smaller."""
 
     status_code = 413
 

@@ -59,8 +59,8 @@ def keep_upload(
         "  AND direction = %(direction)s AND state = %(state)s AND storage_key_raw = %(key)s"
         "  AND mime_type = %(mime)s AND filename IS NOT DISTINCT FROM %(name)s::text ORDER BY id LIMIT 1),"
         " made AS (INSERT INTO media (phone_number_id, direction, state, mime_type, filename, size, sha256,"
-        "  storage_key_raw, stored_at) SELECT %(number)s, %(direction)s, %(state)s, %(mime)s, %(name)s, %(size)s, %(sha256)s, %(key)s,"
-        "  now() WHERE NOT EXISTS (SELECT FROM found) RETURNING id)"
+        "  storage_key_raw, stored_at) SELECT %(number)s, %(direction)s, %(state)s, %(mime)s, %(name)s, %(size)s,"
+        "  %(sha256)s, %(key)s, now() WHERE NOT EXISTS (SELECT FROM found) RETURNING id)"
         " SELECT id FROM found UNION ALL SELECT id FROM made",
         values,
     ).fetchone()

@@ -186,7 +186,8 @@ def count_due(connection: psycopg.Connection) -> int:
 def lease_longer(connection: psycopg.Connection, send_id: int, seconds: float) -> None:
     """Keeps others away for ``seconds`` from now, while a file is brought to Meta."""
     connection.execute(
-        "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = %s AND state = 'queued'",
+        "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+        " WHERE id = %s AND state = 'queued'",
         [seconds, send_id],
     )
 

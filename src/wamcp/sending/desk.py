@@ -6,36 +6,29 @@ from typing import BinaryIO, NamedTuple
 
 import psycopg
 
-from wamcp.db import send_view, sends
-from wamcp.db.send_view import SendView
+from wamcp.db import sends
+from wamcp.db.media import keep_upload
 from wamcp.db.sends import NewSend, SendRow, SendsQuery
 from wamcp.db.windows import OurNumber, Place, our_numbers, place_of, wamid_of
-from wamcp.db.media import keep_upload
 from wamcp.errors import Conflict, Misconfigured, NotSendable, NotVisible, Overloaded
 from wamcp.jobs import SEND, kick
 from wamcp.phones import digits_of
 from wamcp.sending.hand_over import hand_over
 from wamcp.sending.means import Means
 from wamcp.sending.queue import new_callback
+from wamcp.sending.told import SendAnswer, answer_of, deliveries
 from wamcp.sending.wanted import Recipient, Wanted
+from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 from wamcp.whatsapp.graph_errors import meaning_of
 from wamcp.whatsapp.outgoing.read import read_body
-from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 
 MAX_UPLOAD_BYTES = 100_000_000
 INLINE_PATIENCE_S = 1.0
 """So long a request waits for its turn; then it is answered `queued`, and the worker sends."""
 _CLOSED = (
-    "the recipient has not written for 24 hours, as far as the archive knows: send a template (POST /send/template),"
-    " or leave this out and let Meta decide"
+    "is asked for, but the recipient has not written for 24 hours as far as the archive knows: send a template"
+    " (POST /send/template), or leave this out and let Meta decide"
 )
-
-
-class Told(NamedTuple):
-    """The answer to a request, and whether it repeats that to an earlier one under the same idempotency key."""
-
-    view: SendView
-    is_replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +37,11 @@ class Desk:
 
     means: Means
 
-    def send(self, wanted: Wanted) -> Told:
+    def send(self, wanted: Wanted) -> SendAnswer:
         """Sends, or says why not. Raises :class:`NotSendable`, :class:`Conflict`."""
         return self._go_on(take(self.means, wanted))
 
-    def retry(self, send_id: int, asked_by: str, *, even_if_unknown: bool) -> Told:
+    def retry(self, send_id: int, asked_by: str, *, even_if_unknown: bool) -> SendAnswer:
         """Sends again, as a new send, what failed; what may have arrived only when the asker says so.
 
         Raises :class:`NotVisible`, :class:`Conflict` when there is nothing to try again, or somebody does already.
@@ -75,19 +68,19 @@ class Desk:
         )
         return self._go_on(take(self.means, wanted, retry_of=send_id))
 
-    def newest(self, query: SendsQuery) -> list[SendView]:
+    def newest(self, query: SendsQuery) -> list[SendAnswer]:
         """The sends that are asked for, newest first."""
         with self.means.pool.connection() as connection:
             rows = sends.newest(connection, query)
-            told = send_view.deliveries(connection, rows)
-        return [send_view.view_of(row, *told.get(row.id, (None, None))) for row in rows]
+            told = deliveries(connection, rows)
+        return [answer_of(row, *told.get(row.id, (None, None))) for row in rows]
 
-    def look(self, send_id: int) -> SendView:
+    def look(self, send_id: int) -> SendAnswer:
         """Where a send stands. Raises :class:`NotVisible`."""
         with self.means.pool.connection() as connection:
             row = _known(connection, send_id)
-            conversation, delivery = send_view.deliveries(connection, [row]).get(row.id, (None, None))
-        return send_view.view_of(row, conversation, delivery)
+            conversation, delivery = deliveries(connection, [row]).get(row.id, (None, None))
+        return answer_of(row, conversation, delivery)
 
     def keep_upload(self, file: BinaryIO, mime_type: str, filename: str | None, sender: str | None) -> int:
         """Keeps a file that is to be sent; returns its row of ``media``. Raises what the object store raises."""
@@ -113,7 +106,7 @@ class Desk:
         if reply.error is None:
             raise Overloaded(f"Meta did not say that it was done ({reply.reason or reply.status}); ask again.")
         meaning = meaning_of(reply.error.code, status=reply.status)
-        raise NotSendable("message_id", f"{meaning.words} (Meta {reply.error.code}); {meaning.advice}")
+        raise NotSendable("message_id", f"was refused: {meaning.words} (Meta {reply.error.code}); {meaning.advice}")
 
     def wamid(self, written: str, sender: str | None) -> str:
         """The wamid that is meant by ``m123`` or by a wamid. Raises :class:`NotVisible`."""
@@ -127,14 +120,14 @@ class Desk:
             raise NotVisible(f"There is no message {written[:30]} at this number.")
         return found
 
-    def _go_on(self, taken: "Taken") -> Told:
+    def _go_on(self, taken: "Taken") -> SendAnswer:
         if taken.is_new and taken.send.leased:
             hand_over(self.means, taken.send, INLINE_PATIENCE_S, asked_now=True)
         told = self.look(taken.send.id)
         url = self.means.settings.redis_url
         if told.state == SendState.QUEUED and url is not None:
             kick(url.get_secret_value(), SEND)  # without a broker the worker's sweep finds it within a second
-        return Told(told, not taken.is_new)
+        return told.model_copy(update={"replayed": not taken.is_new})
 
 
 class Taken(NamedTuple):
@@ -204,23 +197,25 @@ def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNu
         return found[0]
     if wanted and wanted == configured:
         if not waba_id:
-            raise NotSendable("from", "no webhook has told yet whose number it is: set WHATSAPP_WABA_ID")
+            raise NotSendable("from", "is a number of which no webhook has told yet: set WHATSAPP_WABA_ID")
         return OurNumber(wanted, None, None, waba_id, None)
     names = ", ".join(f"{n.phone_number_id} ({n.display_phone_number})" for n in known) or "none yet"
     if wanted:
-        raise NotSendable("from", f"it is none of our numbers; known are: {names}")
-    raise NotSendable("from", f"say which number sends, or set WHATSAPP_PHONE_NUMBER_ID; known are: {names}")
+        raise NotSendable("from", f"is none of our numbers; known are: {names}")
+    raise NotSendable(
+        "from", f"is missing: say which number sends, or set WHATSAPP_PHONE_NUMBER_ID; known are: {names}"
+    )
 
 
 def refuse_unwritable(wanted: Wanted) -> None:
     """Raises :class:`NotSendable` for characters that no database and no JSON of Meta's can hold."""
     written = json.dumps(wanted.body, ensure_ascii=False)
     if "\\u0000" in written:
-        raise NotSendable("body", "it holds the character NUL: remove it")
+        raise NotSendable("body", "holds the character NUL: remove it")
     try:
         written.encode()
     except UnicodeEncodeError:
-        raise NotSendable("body", "it holds half of a surrogate pair: send whole Unicode characters") from None
+        raise NotSendable("body", "holds half of a surrogate pair: send whole Unicode characters") from None
 
 
 def _digits(written: str) -> str | None:
@@ -237,7 +232,7 @@ def _earlier(row: SendRow | None, fingerprint: bytes) -> SendRow:
     if row is None:
         raise Conflict("Another request with this Idempotency-Key is being written down: ask again.")
     if row.fingerprint != fingerprint:
-        raise NotSendable("Idempotency-Key", "it was used for another request within 7 days: use a new one")
+        raise NotSendable("Idempotency-Key", "was used for another request within 7 days: use a new one")
     if row.leased or row.state == SendState.SENDING:
         raise Conflict(f"{send_ref(row.id)} with this Idempotency-Key is under way: ask again in ten seconds.")
     return row

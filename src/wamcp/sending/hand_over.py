@@ -10,8 +10,8 @@ from wamcp.db.pace import PAIR, Backoff, Stop, Turn
 from wamcp.db.sends import Failure, SendRow
 from wamcp.db.session import Pool
 from wamcp.db.windows import OurNumber, our_numbers
-from wamcp.sending.means import Means
 from wamcp.errors import NotStored, StoreUnavailable
+from wamcp.sending.means import Means
 from wamcp.sending.outcome import UNREACHABLE, Accepted, Refusal, read_reply
 from wamcp.sending.raw import raw_event
 from wamcp.sending.uploads import ensure_uploaded
@@ -91,7 +91,9 @@ def _with_file(means: Means, graph: Graph, send: SendRow) -> tuple[dict[str, Any
         return {**send.body, send.type: part}, None
     refusal = read_reply(found)
     if isinstance(refusal, Accepted) or refusal.after == After.UNKNOWN:
-        return send.body, Refusal(After.LATER, Failure(None, None, "the file could not be brought to Meta"), UNREACHABLE)
+        return send.body, Refusal(
+            After.LATER, Failure(None, None, "the file could not be brought to Meta"), UNREACHABLE
+        )
     return send.body, refusal
 
 

@@ -5,24 +5,24 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from wamcp.db.send_view import SendView
 from wamcp.db.sends import SendsQuery
-from wamcp.errors import NotVisible
+from wamcp.errors import Misconfigured, NotVisible
 from wamcp.sending.desk import Desk
+from wamcp.sending.told import SendAnswer
 from wamcp.vocabulary import SendOrigin, SendState, row_id
 from wamcp.web import asked
-from wamcp.web.send import STATUS, in_a_thread
+from wamcp.web.send_work import STATUS, in_thread
 
 router = APIRouter(prefix="/admin/sends", tags=["send"], **asked.documented)
 
 Ref = Annotated[str, Path(description="`s12` or `12`.")]
-_retried: dict[int | str, dict[str, Any]] = {202: {"model": SendView}, 409: {"description": "Nothing to try again."}}
+_retried: dict[int | str, dict[str, Any]] = {202: {"model": SendAnswer}, 409: {"description": "Nothing to try again."}}
 
 
 class SendsPage(BaseModel):
     """Sends, newest first."""
 
-    sends: list[SendView]
+    sends: list[SendAnswer]
     next_before: str | None = Field(description="Ask with `before` set to this for the next page.")
 
 
@@ -58,7 +58,7 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
 
 
 @router.get("/{send_id}")
-def get_send(request: Request, send_id: Ref) -> SendView:
+def get_send(request: Request, send_id: Ref) -> SendAnswer:
     """Where one send stands."""
     found = desk_of(request).look(_row_id(send_id))
     asked.note_shown(request, [found.send_id])
@@ -66,20 +66,22 @@ def get_send(request: Request, send_id: Ref) -> SendView:
 
 
 @router.post("/{send_id}/retry", responses=_retried)
-async def retry_send(request: Request, response: Response, send_id: Ref, wanted: Retry | None = None) -> SendView:
+async def retry_send(request: Request, response: Response, send_id: Ref, wanted: Retry | None = None) -> SendAnswer:
     """Send again what failed, as a new send. What is unknown only with `even_if_unknown`."""
     desk, by = desk_of(request), asked.grant_of(request).label
     risk = wanted is not None and wanted.even_if_unknown
-    told = await in_a_thread(request, lambda: desk.retry(_row_id(send_id), by, even_if_unknown=risk))
-    asked.note_shown(request, [told.view.send_id])
-    response.status_code = STATUS[told.view.state]
-    return told.view
+    told = await in_thread(request, lambda: desk.retry(_row_id(send_id), by, even_if_unknown=risk))
+    asked.note_shown(request, [told.send_id])
+    response.status_code = STATUS.get(told.state, 202)
+    return told
 
 
 def desk_of(request: Request) -> Desk:
     """Where sends are taken. Raises :class:`NotAllowed` for a bearer whose sight is limited."""
     asked.unlimited_grant(request)
-    desk: Desk = request.app.state.sending
+    desk: Desk | None = getattr(request.app.state, "sending", None)
+    if desk is None:
+        raise Misconfigured("This process cannot send; ask the one that serves the admin API.")
     return desk
 
 

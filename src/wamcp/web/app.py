@@ -13,7 +13,7 @@ from wamcp.errors import Overloaded, WamcpError
 from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
-from wamcp.web import admin, admin_account, admin_people, health, metrics, operate
+from wamcp.web import admin, admin_account, admin_people, admin_sends, health, metrics, operate, send, send_media
 from wamcp.web.auth import Gate, error_body
 
 
@@ -27,6 +27,9 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(admin_account.router)
     app.include_router(admin_people.router)
     app.include_router(operate.router)
+    app.include_router(admin_sends.router)
+    app.include_router(send.router)
+    app.include_router(send_media.router)
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
     app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
     health.expose_backlog(reader)
@@ -42,8 +45,16 @@ def _ours(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    sentences = [f"{'.'.join(map(str, part['loc'][1:])) or 'request'}: {part['msg']}." for part in error.errors()]
+    sentences = [_sentence(part["type"], part["loc"][1:], part["msg"]) for part in error.errors()]
     return JSONResponse({"error": "invalid_request", "detail": " ".join(sentences)}, 422)
+
+
+def _sentence(kind: str, place: tuple[str | int, ...], told: str) -> str:
+    if kind == "json_invalid":
+        return "The body is no valid JSON; check quotes and commas."
+    if kind == "extra_forbidden":
+        told = "there is no such key here; /openapi.json lists those there are"
+    return f"{'.'.join(str(part)[:60] for part in place) or 'request'}: {told[:300]}."
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

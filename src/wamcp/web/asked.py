@@ -44,6 +44,11 @@ def note_shown(request: Request, refs: list[str]) -> None:
     request.state.shown.extend(refs)
 
 
+def note_failure(request: Request, sentence: str) -> None:
+    """Notes why it failed, for the audit, in place of the answer; ``sentence`` names neither texts nor people."""
+    request.state.failure = sentence
+
+
 def conversation_id(written: str) -> int:
     """The row id in ``c123`` or ``123``. Raises :class:`NotVisible`."""
     found = row_id(written, "c")

@@ -27,7 +27,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER = "X-Admin-Api-Key"
-AUDITED_PATHS = "/admin"
+AUDITED_PATHS = ("/admin", "/send")
+SENDING_PATHS = ("/send",)
+"""What sends. Their answers go out even if they cannot be audited."""
 GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
 """Open to this machine itself, else with a key."""
 
@@ -53,7 +55,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        audited = path == AUDITED_PATHS or path.startswith(AUDITED_PATHS + "/")
+        audited = _is_below(path, AUDITED_PATHS)
         if not audited and (path not in GUARDED_PATHS or _is_loopback(scope)):
             await self._app(scope, receive, send)
             return
@@ -63,7 +65,7 @@ class Gate:
         except WamcpError as error:
             parts = error_parts(error)
         else:
-            scope.setdefault("state", {}).update(grant=grant, shown=[])
+            scope.setdefault("state", {}).update(grant=grant, shown=[], failure=None)
             parts = await _answer(self._app, scope, receive)
             if audited:
                 parts = await self._audited(_entry(scope, grant, parts, began), parts)
@@ -92,6 +94,10 @@ class Gate:
         try:
             await to_thread.run_sync(audit.write, self._auditor, entry)
         except NotAudited as error:
+            if _is_below(entry.target, SENDING_PATHS):
+                # The message has gone, and its row says who asked. Whoever gets no answer sends it a second time.
+                _log.error("send_not_audited", target=entry.target, refs=entry.refs)
+                return parts
             _log.error("admin_answer_withheld", target=entry.target, reason=type(error.__cause__).__name__)
             return error_parts(error)
         return parts
@@ -151,9 +157,10 @@ def _entry(scope: Scope, grant: Grant, parts: list[Message], began: float) -> Au
     status = parts[0]["status"]
     body = b"".join(part.get("body", b"") for part in parts[1:])
     headers = dict(scope["headers"])
+    state, sends = scope["state"], _is_below(scope["path"], SENDING_PATHS)
     return AuditEntry(
         actor=grant.actor,
-        action="read" if scope["method"] in ("GET", "HEAD") else "operate",
+        action="read" if scope["method"] in ("GET", "HEAD") else "send" if sends else "operate",
         target=scope["path"][:200],
         token_id=grant.token_id,
         token_label=grant.label,
@@ -161,13 +168,17 @@ def _entry(scope: Scope, grant: Grant, parts: list[Message], began: float) -> Au
         client=_text(headers.get(b"user-agent"), 100),
         transport="http",
         address=scope["client"][0] if scope.get("client") else None,
-        parameters=_parameters(scope),
+        parameters={} if sends else _parameters(scope),
         outcome="ok" if status < 400 else "refused" if status < 500 else "failed",
-        error=None if status < 400 else body.decode("utf-8", "replace")[:500],
-        refs=scope["state"]["shown"] if status < 400 else [],
+        error=None if status < 400 else state["failure"] or body.decode("utf-8", "replace")[:500],
+        refs=state["shown"] if status < 400 or sends else [],
         characters=len(body.decode("utf-8", "replace")) if status < 400 else 0,
         duration_ms=round((time.monotonic() - began) * 1000),
     )
+
+
+def _is_below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(root + "/") for root in roots)
 
 
 def _parameters(scope: Scope) -> dict[str, Any]:

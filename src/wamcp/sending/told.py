@@ -1,4 +1,4 @@
-"""A send as people see it: the row in plain words, with Meta's code explained and what became of the message."""
+"""What is told about a send: the row in plain words, with Meta's code explained and what became of the message."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import psycopg
 from pydantic import BaseModel, Field
 
 from wamcp.db.sends import SendRow
-from wamcp.vocabulary import SendState, conversation_ref, send_ref
+from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, conversation_ref, send_ref
 from wamcp.whatsapp.graph_errors import NO_CODE, meaning_of
 
 _OUTSIDE = (
@@ -16,59 +16,65 @@ _BEHIND = "It waits its turn: Meta limits how fast a number, and how fast one pe
 
 
 class SendError(BaseModel):
-    """Why a send did not succeed (yet). ``code`` and ``meta_message`` are Meta's own, None where Meta said nothing."""
+    """Why a message was not sent (yet): in plain words, what to do, and Meta's own words beside them."""
 
-    code: int | None
-    meaning: str = Field(description="What happened, in plain words.")
-    advice: str = Field(description="What to do about it.")
-    details: str | None = Field(description="Meta's own details: they name the parameter at fault.")
-    meta_message: str | None
-    trace: str | None = Field(description="Meta's trace id, for its support.")
+    code: int | None = Field(None, description="Meta's; none where Meta said nothing.")
+    meaning: str
+    advice: str
+    details: str = Field("", description="Meta's own details: they name the parameter at fault.")
+    meta_message: str = ""
+    trace: str | None = Field(None, description="Meta's trace id, for its support.")
 
 
-class SendView(BaseModel):
-    """Where a send stands. ``state`` is what is known of handing it over, ``delivery`` what became of it then."""
+class SendAnswer(BaseModel):
+    """One send as it stands. ``to`` is as it was asked for: digits, a BSUID or a group id.
 
-    send_id: str
+    ``state`` is what is known of handing it over, ``delivery`` the furthest status that Meta has told since, and
+    ``warnings`` what may become a problem.
+    """
+
+    send_id: str = Field(description="`s12`.")
     state: SendState
-    wamid: str | None
-    to: str = Field(description="Digits of a phone number, a BSUID, or a group id.")
-    recipient_kind: str
+    wamid: str | None = None
+    to: str
+    recipient_kind: RecipientKind
     type: str
     from_phone_number_id: str
-    conversation_id: str | None
-    origin: str
-    asked_by: str
+    conversation_id: str | None = Field(None, description="`c12`, once the message is in its conversation.")
+    origin: SendOrigin = SendOrigin.API
+    asked_by: str = ""
     asked_at: datetime
-    called_at: datetime | None
-    settled_at: datetime | None
+    called_at: datetime | None = Field(None, description="When Meta was called last.")
+    settled_at: datetime | None = None
     window_open_until: datetime | None = Field(
-        description="24 hours after the recipient's last message, as the archive knew it when this was asked."
+        None, description="24 hours after the recipient's last message, as the archive knew it when this was asked."
     )
-    warnings: list[str]
-    error: SendError | None
-    attempts: int
-    next_attempt_at: datetime | None
-    delivery: str | None = Field(description="sent, delivered, read, played or failed, as Meta's statuses say.")
-    retry_of: str | None
+    warnings: list[str] = []
+    error: SendError | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    delivery: str | None = None
+    retry_of: str | None = None
+    replayed: bool = Field(default=False, exclude=True)
+    """Whether this answers a request that was made before with the same idempotency key."""
 
 
-def view_of(row: SendRow, conversation_id: int | None, delivery: str | None) -> SendView:
+def answer_of(row: SendRow, conversation_id: int | None, delivery: str | None) -> SendAnswer:
     """The row as people see it; ``delivery`` is the state of its message."""
     waits = row.state == SendState.QUEUED
     warnings = [_OUTSIDE] if row.outside_window and row.state != SendState.FAILED else []
     if waits and not row.leased and row.reason is None:
         warnings.append(_BEHIND)
-    return SendView(
+    return SendAnswer(
         send_id=send_ref(row.id),
         state=SendState(row.state),
         wamid=row.wamid,
         to=row.recipient,
-        recipient_kind=row.recipient_kind,
+        recipient_kind=RecipientKind(row.recipient_kind),
         type=row.type,
         from_phone_number_id=row.phone_number_id,
         conversation_id=None if conversation_id is None else conversation_ref(conversation_id),
-        origin=row.origin,
+        origin=SendOrigin(row.origin),
         asked_by=row.asked_by,
         asked_at=row.asked_at.astimezone(UTC),
         called_at=_utc(row.called_at),
@@ -109,8 +115,8 @@ def _error(row: SendRow) -> SendError | None:
         code=row.error_code,
         meaning=row.reason,
         advice=meaning.advice if has_code else _advice(row),
-        details=answer.get("details") or None,
-        meta_message=answer.get("message") or None,
+        details=answer.get("details") or "",
+        meta_message=answer.get("message") or "",
         trace=answer.get("trace"),
     )
 
