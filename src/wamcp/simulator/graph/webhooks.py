@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 import httpx
 
 from wamcp.simulator.graph.account import Account
+from wamcp.simulator.graph.poster import Poster
 from wamcp.simulator.graph.wire import Wire, stamp
 from wamcp.whatsapp.signature import sign
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 TIMEOUT_S = 10.0
+_HEADERS = {"User-Agent": "facebookexternalua"}
+_JSON = {"Content-Type": "application/json"}
 T = TypeVar("T")
 
 
@@ -37,12 +40,8 @@ class Deliveries:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._client = httpx.AsyncClient(
-            timeout=TIMEOUT_S,
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=200),
-            headers={"User-Agent": "facebookexternalua", "Content-Type": "application/json"},
-            trust_env=False,
-        )
+        self._poster = Poster(TIMEOUT_S)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, headers=_HEADERS, trust_env=False)
         self._gates: dict[int, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -58,6 +57,7 @@ class Deliveries:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._poster.close()
         await self._client.aclose()
 
     async def deliver(self, account: Account, url: str | None, body: bytes, about: dict[str, Any]) -> int:
@@ -93,12 +93,7 @@ class Deliveries:
         limit = max(1, account.webhook_concurrency)
         async with self._gates.setdefault(limit, asyncio.Semaphore(limit)):
             began = stamp()
-            try:
-                answer = await self._client.post(
-                    url, content=body, headers={"X-Hub-Signature-256": sign(body, account.app_secret.encode())}
-                )
-                status = answer.status_code
-            except (httpx.HTTPError, httpx.InvalidURL):
-                status = 0
+            signature = {"X-Hub-Signature-256": sign(body, account.app_secret.encode())}
+            status = await self._poster.post(url, body, _HEADERS | _JSON | signature)
         self._wire.write({"kind": "webhook", **began, "url": url, "status": status, **about})
         return status
