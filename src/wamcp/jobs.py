@@ -22,6 +22,7 @@ def celery_app(redis_url: str) -> Celery:
     app = Celery("wamcp", broker=redis_url, set_as_current=False)
     app.conf.update(
         task_default_queue="wamcp",
+        accept_content=["json"],
         task_ignore_result=True,
         task_acks_late=False,
         task_publish_retry=False,

@@ -18,8 +18,10 @@ from wamcp.embedded import postgres, process, programs, state, valkey
 from wamcp.embedded.children import Child, Family, Signals
 from wamcp.embedded.process import Launch
 from wamcp.errors import CannotStart
+from wamcp.simulator.bodies import SHOP, WABA_ID
 
 DATABASE = "wamcp"
+WEBHOOK = "/webhooks/whatsapp"
 READY_SECONDS = 90.0
 MIGRATE_SECONDS = 3600.0
 SERVICE_STOP_SECONDS = 15.0
@@ -49,6 +51,8 @@ class Request:
     state: Path
     port: int = 8000
     public_port: int | None = None
+    demo: bool = False
+    """Play Meta as well: the Graph simulator, with an invented account in place of a real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
     wheels = [programs.postgres_program(chosen.pg_bin), programs.valkey_program()]
     home = state.servers_home(directory, account, wheels)
     secrets = _with_given(state.load_secrets(directory), chosen)
-    ports = state.choose_ports(directory, request.port, request.public_port)
+    ports = state.choose_ports(directory, request.port, request.public_port, graph=request.demo)
     bin_directory = programs.postgres_bin(chosen.pg_bin, account, home / "bin")
     cluster = postgres.Cluster(
         bin=bin_directory,
@@ -156,8 +160,20 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
     }
     if ports.public is not None:
         env["WAMCP_PUBLIC_PORT"] = str(ports.public)
+    if ports.graph is not None:
+        env |= _invented_account(ports.graph, secrets)
     settings.require_safe(settings.load(env))
     return _Runtime(directory, ports, secrets, cluster, broker, env)
+
+
+def _invented_account(port: int, secrets: state.Secrets) -> dict[str, str]:
+    """The account that the Graph simulator plays, in place of whatever the environment says."""
+    return {
+        "WHATSAPP_BASE_URL": _url(port),
+        "WHATSAPP_ACCESS_TOKEN": secrets.demo_token,
+        "WHATSAPP_PHONE_NUMBER_ID": SHOP.phone_number_id,
+        "WHATSAPP_WABA_ID": WABA_ID,
+    }
 
 
 def _start_servers(runtime: _Runtime, family: Family) -> None:
@@ -181,11 +197,21 @@ def _start_services(runtime: _Runtime, family: Family, commands: Commands) -> No
         _run_to_end(runtime, commands.migrate, "wamcp migrate", runtime.env)
     with _step("Claude's token is known"):
         ensure_mcp_token(runtime, commands)
-    for name, argv in commands.services:
+    services = list(commands.services)
+    if runtime.ports.graph is not None:
+        services.insert(0, ("graph", _graph_command(runtime, runtime.ports.graph)))
+    for name, argv in services:
         launch = Launch(argv=argv, env=runtime.env, cwd=runtime.directory)
         family.start(Child(name, launch, stop=((signal.SIGTERM, SERVICE_STOP_SECONDS),)))
     with _step(f"WAMCP takes webhooks and answers MCP on {_url(runtime.ports.api)}"):
-        _wait_until_ready(runtime, family, [name for name, _ in commands.services])
+        _wait_until_ready(runtime, family, [name for name, _ in services])
+
+
+def _graph_command(runtime: _Runtime, port: int) -> tuple[str, ...]:
+    return (
+        *(*_WAMCP, "simulate-graph", "--port", str(port), "--webhook-url", f"{_url(runtime.ports.api)}{WEBHOOK}"),
+        *("--display-phone-number", SHOP.display, "--wire-log", str(runtime.directory / "graph.jsonl")),
+    )
 
 
 def ensure_mcp_token(runtime: _Runtime, commands: Commands) -> None:
@@ -271,13 +297,14 @@ def _ping(runtime: _Runtime) -> dict[str, str]:
 
 def _write_runtime_file(runtime: _Runtime, family: Family) -> None:
     ports, secrets = runtime.ports, runtime.secrets
-    children = ("postgres", "valkey", "api", "normalizer", "worker")
+    children = ("postgres", "valkey", "api", "normalizer", "worker", *(("graph",) if ports.graph else ()))
     state.write_json(
         runtime.directory / "runtime.json",
         {
             "api_url": _url(ports.api),
             "public_url": None if ports.public is None else _url(ports.public),
             "mcp_url": f"{_url(ports.api)}/mcp",
+            "graph_url": None if ports.graph is None else _url(ports.graph),
             "mcp_token": secrets.mcp_token,
             "admin_api_key": secrets.admin_api_key,
             "verify_token": secrets.verify_token,

@@ -151,7 +151,7 @@ def test_it_starts_says_ready_once_and_stops_in_order(up: Callable[..., Up], dir
     runtime = one.runtime
     assert (directory / "runtime.json").stat().st_mode & 0o777 == 0o600
     assert (directory / "secrets.json").stat().st_mode & 0o777 == 0o600
-    assert all(is_running(pid) for pid in pids(runtime)) and runtime["pids"]["worker"] is None
+    assert all(is_running(pid) for pid in pids(runtime))
     assert runtime["app_secret"] == "of-the-environment" and runtime["mcp_url"] == f"{runtime['api_url']}/mcp"
     with one.connect() as connection:
         row = connection.execute(

@@ -78,7 +78,17 @@ def _runs(pid: int) -> bool:
 def _up(directory: Path) -> Iterator["subprocess.Popen[str]"]:
     """``wamcp up`` until its line ``ready``; ended in order however we leave."""
     port = PORT if is_free(PORT) else 0
-    command = [sys.executable, "-m", "wamcp.cli.main", "up", "--state-dir", str(directory), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "wamcp.cli.main",
+        "up",
+        "--demo",
+        "--state-dir",
+        str(directory),
+        "--port",
+        str(port),
+    ]
     environ = {**os.environ, "WAMCP_LOG_LEVEL": os.environ.get("WAMCP_LOG_LEVEL", "warning")}
     process = subprocess.Popen(
         [*command, "--public-port", "0"], stdout=subprocess.PIPE, text=True, env=environ, start_new_session=True

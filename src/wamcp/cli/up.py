@@ -21,13 +21,18 @@ PublicPort = Annotated[
 ]
 
 
-def up(state_dir: StateDir = None, port: Port = 8000, public_port: PublicPort = None) -> None:
+def up(
+    state_dir: StateDir = None,
+    port: Port = 8000,
+    public_port: PublicPort = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Play Meta as well: send to an invented account.")] = False,
+) -> None:
     """Run Postgres, Valkey and WAMCP on this machine until Ctrl-C; prints `ready http://127.0.0.1:N` when it is."""
     from wamcp import supervisor
     from wamcp.errors import WamcpError
 
     try:
-        supervisor.run(supervisor.Request(state_dir or default_state_dir(), port, public_port), os.environ)
+        supervisor.run(supervisor.Request(state_dir or default_state_dir(), port, public_port, demo), os.environ)
     except WamcpError as error:
         _fail(str(error))
     except OSError as error:

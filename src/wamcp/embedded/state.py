@@ -31,6 +31,8 @@ class Secrets:
     db_password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     redis_password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     mcp_token: str = field(default_factory=generate, repr=False)
+    demo_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    """The access token of the account that the Graph simulator plays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Ports:
     valkey: int
     api: int
     public: int | None
+    graph: int | None = None
 
 
 @contextmanager
@@ -74,10 +77,11 @@ def load_secrets(directory: Path) -> Secrets:
     return kept
 
 
-def choose_ports(directory: Path, port: int, public_port: int | None) -> Ports:
+def choose_ports(directory: Path, port: int, public_port: int | None, *, graph: bool = False) -> Ports:
     """The ports of the last time where they are free, else new ones; a port that was asked for must be free.
 
-    0 asks for any port, None for no public one. Raises :class:`CannotStart` for a port that is taken.
+    0 asks for any port, None for no public one; ``graph`` says that the Graph simulator needs one too.
+    Raises :class:`CannotStart` for a port that is taken.
     """
     last = _read(directory / "ports.json")
     chosen = Ports(
@@ -85,6 +89,7 @@ def choose_ports(directory: Path, port: int, public_port: int | None) -> Ports:
         valkey=free_port(last.get("valkey")),
         api=_asked(port, last.get("api"), "--port"),
         public=None if public_port is None else _asked(public_port, last.get("public"), "--public-port"),
+        graph=free_port(last.get("graph")) if graph else None,
     )
     taken = [value for value in asdict(chosen).values() if value is not None]
     if len(set(taken)) != len(taken):

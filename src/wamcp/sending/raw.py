@@ -11,7 +11,7 @@ from wamcp.whatsapp.payload.shapes import OBJECT
 
 def raw_event(send: SendRow, number: OurNumber, *, wa_id: str | None = None, user_id: str | None = None) -> bytes:
     """The bytes of the event. ``wa_id`` and ``user_id`` are what Meta calls the recipient, where it told."""
-    item: dict[str, Any] = {"id": send.wamid, "timestamp": str(round(_sent_at(send))), "message": send.body}
+    item: dict[str, Any] = {"id": send.wamid, "timestamp": str(int(_sent_at(send))), "message": send.body}
     if send.recipient_kind == RecipientKind.PHONE:
         item["to"] = wa_id or send.recipient
         if user_id:

@@ -3,9 +3,11 @@
 import logging
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import psycopg
+from celery.platforms import SecurityWarning
 
 from wamcp import log
 from wamcp.db import sends
@@ -24,6 +26,8 @@ _log = log.get(__name__)
 def serve(settings: Settings) -> None:
     """Runs Celery until SIGTERM or SIGINT; what it is working on is ended first. Raises ``Misconfigured``."""
     require_safe_echo(settings)
+    # Its messages are empty and JSON, so nobody can have a worker that runs as root do anything by them.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     url = settings.require("redis_url")
     with means_of(settings, "wamcp worker", connections=THREADS + 2) as means:
         stop = threading.Event()
