@@ -54,7 +54,9 @@ class Reply(NamedTuple):
 class Graph:
     """A client of one Graph API with one token; for any number of threads. Close it, or use it in ``with``."""
 
-    def __init__(self, base_url: str, version: str, token: str) -> None:
+    def __init__(self, base_url: str, version: str, token: str, *, deadline_s: float = DEADLINE_S) -> None:
+        """``deadline_s`` is how long a call may take from its beginning to the last byte of its answer."""
+        self._deadline_s = deadline_s
         self._root = f"{base_url.rstrip('/')}/{version.strip('/')}"
         self._token = token
         self._portal_context: AbstractContextManager[BlockingPortal] = start_blocking_portal()
@@ -72,22 +74,24 @@ class Graph:
         self._portal.call(self._client.aclose)
         self._portal_context.__exit__(None, None, None)
 
-    def get(self, path: str, *, deadline_s: float = DEADLINE_S, **parameters: str) -> Reply:
+    def get(self, path: str, *, deadline_s: float | None = None, **parameters: str) -> Reply:
         """GETs ``path`` below the version, like ``106540352240001``. Never raises for what the network does."""
         return self._call("GET", path, deadline_s, lambda: {"params": parameters or None})
 
-    def post(self, path: str, body: dict[str, Any] | None = None, *, deadline_s: float = DEADLINE_S) -> Reply:
+    def post(self, path: str, body: dict[str, Any] | None = None, *, deadline_s: float | None = None) -> Reply:
         """POSTs JSON to ``path``; like :meth:`get`. It is sent once: whether to try again is for the caller to say."""
         return self._call("POST", path, deadline_s, lambda: {"json": {} if body is None else body})
 
     def post_form(
-        self, path: str, fields: dict[str, str], file: tuple[str, Any, str], *, deadline_s: float = DEADLINE_S
+        self, path: str, fields: dict[str, str], file: tuple[str, Any, str], *, deadline_s: float | None = None
     ) -> Reply:
         """POSTs a multipart form whose ``file`` is (name, binary file object, mime type), streamed."""
         return self._call("POST", path, deadline_s, lambda: {"data": fields, "files": {"file": file}})
 
-    def _call(self, method: str, path: str, deadline_s: float, content: Callable[[], dict[str, Any]]) -> Reply:
-        reply: Reply = self._portal.call(self._exchange, method, f"{self._root}/{path}", deadline_s, content())
+    def _call(self, method: str, path: str, deadline_s: float | None, content: Callable[[], dict[str, Any]]) -> Reply:
+        reply: Reply = self._portal.call(
+            self._exchange, method, f"{self._root}/{path}", deadline_s or self._deadline_s, content()
+        )
         return reply
 
     async def _open(self) -> httpx.AsyncClient:
