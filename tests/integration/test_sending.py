@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sending import ANA, DEADLINE_S, RUI, Office, office, text_for
+from tests.sending_office import ANA, DEADLINE_S, RUI, Office, office, text_for
 from tests.webhooks import change, contact, event, text
 from wamcp.errors import Conflict, NotSendable, NotVisible
 from wamcp.sending.desk import number_of
