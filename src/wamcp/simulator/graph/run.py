@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from wamcp.errors import CannotStart
+from wamcp.errors import CannotStart, Rejected
 from wamcp.simulator.graph.account import Config
 from wamcp.simulator.graph.front import TRANSPORT, Front
 from wamcp.simulator.graph.wire import Entry
@@ -19,6 +20,8 @@ from wamcp.simulator.graph.world import World
 
 START_SECONDS = 10.0
 STOP_SECONDS = 1
+CONTROL_SECONDS = 90.0
+"""A webhook of a customer's message may be tried again for a minute."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -56,6 +59,22 @@ class Simulated:
     def messages(self) -> dict[str, dict[str, Any]]:
         """The messages that were accepted, by wamid: ``phone_number_id``, ``body`` and ``statuses`` so far."""
         return dict(self._world.messages)
+
+    def receive(self, **message: Any) -> dict[str, Any]:
+        """Lets a customer write, like ``POST /_simulator/receive``; raises ``Rejected`` with what is wrong."""
+        answer: dict[str, Any] = self._control("receive", json=message)
+        return answer
+
+    def put_in(self, content: bytes, mime: str) -> dict[str, Any]:
+        """Keeps a file as if a customer had sent it; answers ``id``, ``mime_type`` and ``sha256`` for a message."""
+        answer: dict[str, Any] = self._control("media", content=content, params={"mime": mime})
+        return answer
+
+    def _control(self, name: str, **content: Any) -> Any:
+        answer = httpx.post(f"{self.url}/_simulator/{name}", timeout=CONTROL_SECONDS, trust_env=False, **content)
+        if answer.status_code != httpx.codes.OK:
+            raise Rejected(answer.json()["error"]["message"])
+        return answer.json()
 
     def wait_for(self, fits: Callable[[Entry], bool], *, count: int = 1, seconds: float = 10.0) -> list[Entry]:
         """The entries that fit, once there are ``count``; raises ``TimeoutError`` after so many seconds."""
