@@ -43,6 +43,12 @@ class Front:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._broken: set[asyncio.Transport] = set()
+
+    def hang_up(self) -> None:
+        """Ends the connections on which somebody waits for an answer that will not come."""
+        for transport in tuple(self._broken):
+            transport.abort()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -74,7 +80,11 @@ class Front:
             if do is not None and _breaks(do):
                 transport: asyncio.Transport = scope["state"][TRANSPORT]
                 whole = breaking.raw(outcome.response, [(b"date", self._date())])
-                await breaking.break_off(do, transport, receive, whole)
+                self._broken.add(transport)
+                try:
+                    await breaking.break_off(do, transport, receive, whole)
+                finally:
+                    self._broken.discard(transport)
                 return
             response = outcome.response
         response.raw_headers.append((b"date", self._date()))

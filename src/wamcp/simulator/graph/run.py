@@ -94,7 +94,7 @@ def simulated(config: Config | None = None) -> Iterator[Simulated]:
     chosen = config or Config()
     world = World(chosen)
     with _listening(chosen) as listener:
-        server = uvicorn.Server(_settings(world))
+        server = _Server(Front(world))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="graph simulator")
         thread.start()
         try:
@@ -113,7 +113,7 @@ def serve(config: Config, ready: Callable[[str], None]) -> None:
     """
     world = World(config)
     with _listening(config) as listener:
-        server = _Announcing(_settings(world), lambda: ready(_url(config, listener)))
+        server = _Server(Front(world), lambda: ready(_url(config, listener)))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn stops in order, and then raises the signal once more
         try:
@@ -122,9 +122,12 @@ def serve(config: Config, ready: Callable[[str], None]) -> None:
             world.wire.close()
 
 
-class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
+class _Server(uvicorn.Server):
+    """Says when it listens; hangs up on those who wait for nothing before it waits for the others."""
+
+    def __init__(self, front: Front, started: Callable[[], None] = lambda: None) -> None:
+        super().__init__(_settings(front))
+        self._front = front
         self._announce = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -132,10 +135,14 @@ class _Announcing(uvicorn.Server):
         if self.started:
             self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._front.hang_up()
+        await super().shutdown(sockets)
 
-def _settings(world: World) -> uvicorn.Config:
+
+def _settings(front: Front) -> uvicorn.Config:
     return uvicorn.Config(
-        Front(world),
+        front,
         http=_Protocol,
         ws="none",
         lifespan="on",
