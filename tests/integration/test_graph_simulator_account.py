@@ -68,6 +68,7 @@ def fetched(url: str, token: str = TOKEN) -> httpx.Response:
 
 def test_the_number_the_waba_and_its_templates(meta: Simulated, graph: Graph, callback: Callback) -> None:
     assert set(data_of(graph.get(NUMBER))) >= {"id", "display_phone_number", "verified_name", "quality_rating"}
+    assert data_of(graph.get(NUMBER))["display_phone_number"] == "+1 555-010-0001"
     asked = "status,name_status,platform_type,throughput{level},messaging_limit_tier,account_mode,webhook_configuration"
     assert data_of(graph.get(NUMBER, fields=asked)) == {
         "id": NUMBER,

@@ -73,7 +73,7 @@ async def _receive(call: Call) -> Item:
     if item["type"] not in ("system", "reaction", "unsupported"):
         person.wrote[number_id] = time.time()
     customer = person.customer(phone=phone is not None)
-    number = Number(number_id, account.numbers[number_id].display_phone_number)
+    number = Number(number_id, digits(account.numbers[number_id].display_phone_number))
     value = bodies.about(
         number, {"contacts": [bodies.contact(customer)], "messages": [{**bodies.sender(customer), **item}]}
     )
