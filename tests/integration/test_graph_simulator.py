@@ -18,6 +18,7 @@ from wamcp.whatsapp.signature import is_valid
 
 NUMBER = "700000000000001"
 TOKEN = "simulated_access_token"
+FORM = "multipart/form-data; boundary=y"
 SECRET = b"simulated_app_secret"
 
 
@@ -318,3 +319,14 @@ def test_uploads_say_what_was_sent(meta: Simulated, graph: Graph) -> None:
     image = {**body, "type": "image", "image": {"id": reply.data["id"]}}
     del image["document"]
     assert code_of(graph.post(f"{NUMBER}/messages", image)) == 131053
+
+
+def test_bodies_that_are_no_json_or_no_form_are_refused(meta: Simulated) -> None:
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    for content, kind in ((b"{", "application/json"), (b"[]", "application/json"), (b"x", FORM)):
+        answer = httpx.post(
+            f"{meta.url}/v25.0/{NUMBER}/messages", content=content, headers={**bearer, "Content-Type": kind}
+        )
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
+    deep = b"[" * 100_000
+    assert httpx.post(f"{meta.url}/v25.0/{NUMBER}/messages", content=deep, headers=bearer).status_code == 400

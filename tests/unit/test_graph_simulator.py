@@ -1,5 +1,7 @@
 """The Graph API simulator's rules: what Meta would refuse, its limits, its people, and scripts."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +68,36 @@ FINE = [
 @pytest.mark.parametrize("body", FINE, ids=range(len(FINE)))
 def test_what_meta_takes_is_taken(body: dict[str, Any]) -> None:
     assert validate.check(body) is body
+
+
+JUNK: list[Any] = [None, True, 0, -1, 1.5, "", "x", [], [[]], [{}], {}, {"a": 1}, {"type": []}]
+
+
+def spoiled(value: Any) -> Iterator[Any]:
+    """``value`` with each of its parts in turn replaced by each piece of junk, or left out."""
+    yield from JUNK
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: inner for name, inner in value.items() if name != key}
+            yield from ({**value, key: inner} for inner in spoiled(value[key]))
+    if isinstance(value, list):
+        for index in range(len(value)):
+            yield from ([*value[:index], inner, *value[index + 1 :]] for inner in spoiled(value[index]))
+
+
+def test_nonsense_is_refused_and_never_brings_the_simulator_down() -> None:
+    tried = 0
+    for fine in FINE:
+        for body in spoiled(fine):
+            tried += 1
+            with contextlib.suppress(Trouble):
+                assert validate.check(body) is body
+    for content in FILLED:
+        for body in spoiled(content):
+            tried += 1
+            with contextlib.suppress(Trouble):
+                assert templates.check(body, list(templates.BUILT_IN)).name
+    assert tried > 3500
 
 
 REFUSED: list[tuple[Any, int, str]] = [
@@ -138,17 +170,16 @@ PDF = {"type": "header", "parameters": [{"type": "document", "document": {"id": 
 CODE = {"type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "4711"}]}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        filled("hello_world", body("John")),
-        filled("order_update", PDF, body("17", "Monday")),
-        filled("order_update", PDF, body("17", "segunda"), language="pt_BR"),
-        filled("appointment", named(day="Monday", first_name="Ana"), language="en"),
-        filled("login_code", body("4711"), CODE),
-    ],
-    ids=lambda content: content["name"],
-)
+FILLED = [
+    filled("hello_world", body("John")),
+    filled("order_update", PDF, body("17", "Monday")),
+    filled("order_update", PDF, body("17", "segunda"), language="pt_BR"),
+    filled("appointment", named(day="Monday", first_name="Ana"), language="en"),
+    filled("login_code", body("4711"), CODE),
+]
+
+
+@pytest.mark.parametrize("content", FILLED, ids=lambda content: content["name"])
 def test_the_templates_of_the_account_can_be_filled(content: dict[str, Any]) -> None:
     assert templates.check(content, list(templates.BUILT_IN)).name == content["name"]
 
