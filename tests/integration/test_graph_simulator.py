@@ -253,6 +253,8 @@ def test_everything_that_can_go_wrong_does_so_in_bounded_time(
     reply = send(graph, deadline_s=0.6)
     assert time.monotonic() - began < 2
     assert (reply.reached, reply.status) == (reached, status)
+    if "reset" in do:
+        assert reply.reason == "ReadError"  # a reset; a connection that is closed is a RemoteProtocolError
     if "answer" in do and "code" in do["answer"]:
         assert (code_of(reply), reply.retry_after_s) == (130429, 2.0)
     if "garbage" in do or do.get("status"):
@@ -319,6 +321,8 @@ def test_uploads_say_what_was_sent(meta: Simulated, graph: Graph) -> None:
     image = {**body, "type": "image", "image": {"id": reply.data["id"]}}
     del image["document"]
     assert code_of(graph.post(f"{NUMBER}/messages", image)) == 131053
+    meta.account(numbers={"700000000000002": {"display_phone_number": "15550100009"}})
+    assert code_of(graph.post("700000000000002/messages", body)) == 131053  # uploaded for the other number
 
 
 def test_bodies_that_are_no_json_or_no_form_are_refused(meta: Simulated) -> None:
