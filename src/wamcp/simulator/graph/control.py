@@ -64,7 +64,7 @@ async def _receive(call: Call) -> Item:
     if not isinstance(wanted, dict):
         raise Rejected("A message is a JSON object with from or user_id, and text or message.")
     world, account = call.world, call.world.account
-    number_id = wanted.get("phone_number_id") or next(iter(account.numbers))
+    number_id = str(wanted.get("phone_number_id") or next(iter(account.numbers), "None"))
     if number_id not in account.numbers:
         raise Rejected(f"phone_number_id {number_id} is none of the account's numbers.")
     phone, user_id = _who(wanted)
@@ -73,7 +73,7 @@ async def _receive(call: Call) -> Item:
     if item["type"] not in ("system", "reaction", "unsupported"):
         person.wrote[number_id] = time.time()
     customer = person.customer(phone=phone is not None)
-    number = Number(number_id, account.numbers[number_id].display_phone_number)
+    number = Number(number_id, digits(account.numbers[number_id].display_phone_number))
     value = bodies.about(
         number, {"contacts": [bodies.contact(customer)], "messages": [{**bodies.sender(customer), **item}]}
     )

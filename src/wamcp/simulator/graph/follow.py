@@ -9,6 +9,7 @@ from wamcp.simulator import bodies
 from wamcp.simulator.bodies import Item, Number
 from wamcp.simulator.graph.people import Person
 from wamcp.simulator.graph.trouble import TITLES
+from wamcp.simulator.graph.validate import digits
 from wamcp.simulator.graph.webhooks import callback_of
 from wamcp.simulator.graph.world import World
 
@@ -62,7 +63,7 @@ def _post(world: World, sent: Sent, name: str) -> asyncio.Task[int]:
 def status_body(world: World, sent: Sent, name: str) -> bytes:
     """The webhook that tells status ``name`` of ``sent``, in the shape of Meta's."""
     account = world.account
-    number = Number(sent.number_id, account.numbers[sent.number_id].display_phone_number)
+    number = Number(sent.number_id, digits(account.numbers[sent.number_id].display_phone_number))
     item: Item = {"id": sent.wamid, "status": name, "timestamp": str(int(time.time() + account.clock_offset_s))}
     item |= _reached(sent, name)
     if sent.opaque is not None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -43,6 +44,12 @@ class Front:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._broken: set[asyncio.Transport] = set()
+
+    def hang_up(self) -> None:
+        """Ends the connections on which somebody waits for an answer that will not come."""
+        for transport in tuple(self._broken):
+            transport.abort()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -74,7 +81,11 @@ class Front:
             if do is not None and _breaks(do):
                 transport: asyncio.Transport = scope["state"][TRANSPORT]
                 whole = breaking.raw(outcome.response, [(b"date", self._date())])
-                await breaking.break_off(do, transport, receive, whole)
+                self._broken.add(transport)
+                try:
+                    await breaking.break_off(do, transport, receive, whole)
+                finally:
+                    self._broken.discard(transport)
                 return
             response = outcome.response
         response.raw_headers.append((b"date", self._date()))
@@ -145,8 +156,8 @@ async def _read(world: World, request: Request) -> Call:
     call = Call(
         world=world,
         method=request.method,
-        path=request.url.path,
-        base_url=f"{request.url.scheme}://{host}",
+        path=request.scope["path"],
+        base_url=f"{request.scope['scheme']}://{host}",
         query=dict(request.query_params),
     )
     await _read_body(call, request)
@@ -159,11 +170,10 @@ async def _read(world: World, request: Request) -> Call:
 async def _read_body(call: Call, request: Request) -> None:
     kind = request.headers.get("content-type", "")
     if kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
-        async with request.form() as form:
-            call.body = {key: value for key, value in form.items() if isinstance(value, str)}
-            file = form.get("file")
-            if isinstance(file, UploadFile):
-                call.file = File(file.filename or "", file.content_type or "", await file.read())
+        try:
+            await _read_form(call, request)
+        except MultiPartException:
+            call.body = b"not the form that its header says"
         return
     content = await request.body()
     if not content:
@@ -174,6 +184,14 @@ async def _read_body(call: Call, request: Request) -> None:
         call.body = content
     if call.path.endswith("/_simulator/media"):
         call.body = content
+
+
+async def _read_form(call: Call, request: Request) -> None:
+    async with request.form() as form:
+        call.body = {key: value for key, value in form.items() if isinstance(value, str)}
+        file = form.get("file")
+        if isinstance(file, UploadFile):
+            call.file = File(file.filename or "", file.content_type or "", await file.read())
 
 
 def _asked(call: Call) -> Asked:

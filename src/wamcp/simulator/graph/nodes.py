@@ -3,11 +3,13 @@
 from typing import Any
 
 import msgspec
+import phonenumbers
 
 from wamcp.simulator.graph.account import Number
 from wamcp.simulator.graph.apps import check_callback
 from wamcp.simulator.graph.call import MANAGEMENT, Call
 from wamcp.simulator.graph.trouble import Trouble, no_object
+from wamcp.simulator.graph.validate import digits
 
 _NUMBER = ("id", "display_phone_number", "verified_name", "quality_rating", "code_verification_status")
 _WABA = ("id", "name", "currency", "timezone_id", "message_template_namespace")
@@ -52,6 +54,16 @@ async def get_templates(call: Call) -> dict[str, Any]:
     return _paged([each for each in found if all(each[key] == value for key, value in wanted.items())])
 
 
+def spaced(number: str) -> str:
+    """A phone number as the Graph API writes it, with plus sign and blanks; webhooks write its digits alone."""
+    try:
+        parsed = phonenumbers.parse("+" + digits(number), None)
+    except phonenumbers.NumberParseException:
+        return number
+    written: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return written
+
+
 def _number(call: Call, number_id: str) -> dict[str, Any]:
     account = call.world.account
     number: Number | None = account.numbers.get(number_id)
@@ -64,6 +76,7 @@ def _number(call: Call, number_id: str) -> dict[str, Any]:
     }
     facts: dict[str, Any] = msgspec.to_builtins(number)
     del facts["override_callback_uri"]
+    facts["display_phone_number"] = spaced(number.display_phone_number)
     configuration = {level: url for level, url in urls.items() if url is not None}
     return {"id": number_id, **facts, "webhook_configuration": configuration}
 

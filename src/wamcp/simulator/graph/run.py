@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from wamcp.errors import CannotStart
+from wamcp.errors import CannotStart, Rejected
 from wamcp.simulator.graph.account import Config
 from wamcp.simulator.graph.front import TRANSPORT, Front
 from wamcp.simulator.graph.wire import Entry
@@ -19,6 +20,8 @@ from wamcp.simulator.graph.world import World
 
 START_SECONDS = 10.0
 STOP_SECONDS = 1
+CONTROL_SECONDS = 90.0
+"""A webhook of a customer's message may be tried again for a minute."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -57,6 +60,22 @@ class Simulated:
         """The messages that were accepted, by wamid: ``phone_number_id``, ``body`` and ``statuses`` so far."""
         return dict(self._world.messages)
 
+    def receive(self, **message: Any) -> dict[str, Any]:
+        """Lets a customer write, like ``POST /_simulator/receive``; raises ``Rejected`` with what is wrong."""
+        answer: dict[str, Any] = self._control("receive", json=message)
+        return answer
+
+    def put_in(self, content: bytes, mime: str) -> dict[str, Any]:
+        """Keeps a file as if a customer had sent it; answers ``id``, ``mime_type`` and ``sha256`` for a message."""
+        answer: dict[str, Any] = self._control("media", content=content, params={"mime": mime})
+        return answer
+
+    def _control(self, name: str, **content: Any) -> Any:
+        answer = httpx.post(f"{self.url}/_simulator/{name}", timeout=CONTROL_SECONDS, trust_env=False, **content)
+        if answer.status_code != httpx.codes.OK:
+            raise Rejected(answer.json()["error"]["message"])
+        return answer.json()
+
     def wait_for(self, fits: Callable[[Entry], bool], *, count: int = 1, seconds: float = 10.0) -> list[Entry]:
         """The entries that fit, once there are ``count``; raises ``TimeoutError`` after so many seconds."""
         end = time.monotonic() + seconds
@@ -75,7 +94,7 @@ def simulated(config: Config | None = None) -> Iterator[Simulated]:
     chosen = config or Config()
     world = World(chosen)
     with _listening(chosen) as listener:
-        server = uvicorn.Server(_settings(world))
+        server = _Server(Front(world))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="graph simulator")
         thread.start()
         try:
@@ -94,7 +113,7 @@ def serve(config: Config, ready: Callable[[str], None]) -> None:
     """
     world = World(config)
     with _listening(config) as listener:
-        server = _Announcing(_settings(world), lambda: ready(_url(config, listener)))
+        server = _Server(Front(world), lambda: ready(_url(config, listener)))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)  # uvicorn stops in order, and then raises the signal once more
         try:
@@ -103,9 +122,12 @@ def serve(config: Config, ready: Callable[[str], None]) -> None:
             world.wire.close()
 
 
-class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
+class _Server(uvicorn.Server):
+    """Says when it listens; hangs up on those who wait for nothing before it waits for the others."""
+
+    def __init__(self, front: Front, started: Callable[[], None] = lambda: None) -> None:
+        super().__init__(_settings(front))
+        self._front = front
         self._announce = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -113,10 +135,14 @@ class _Announcing(uvicorn.Server):
         if self.started:
             self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._front.hang_up()
+        await super().shutdown(sockets)
 
-def _settings(world: World) -> uvicorn.Config:
+
+def _settings(front: Front) -> uvicorn.Config:
     return uvicorn.Config(
-        Front(world),
+        front,
         http=_Protocol,
         ws="none",
         lifespan="on",

@@ -88,7 +88,7 @@ def _check_recipient(
     if person is None:
         return None
     names = set(spellings(person.wa_id)) if person.wa_id else {person.user_id}
-    if account.numbers[call.node].display_phone_number in names:
+    if validate.digits(account.numbers[call.node].display_phone_number) in names:
         raise trouble(131021, "The recipient is the sending number.")
     if account.allowed_recipients is not None and not names & _digits(account.allowed_recipients):
         raise trouble(131030, "The recipient is not on the list of this test number.")

@@ -94,7 +94,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
 
 def _check_parameter(kind: str, parameter: dict[str, Any]) -> None:
     form = parameter.get("type")
-    if form not in _VALUES:
+    if not isinstance(form, str) or form not in _VALUES:
         raise trouble(100, f"{kind}: a parameter's type is one of {', '.join(sorted(_VALUES))}, got {form!r}.")
     value = parameter.get(form)
     if value is None or value == "":
