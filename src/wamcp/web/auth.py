@@ -95,7 +95,7 @@ class Gate:
             await to_thread.run_sync(audit.write, self._auditor, entry)
         except NotAudited as error:
             if _is_below(entry.target, SENDING_PATHS):
-                # The message has gone, and its row in `sends` says who asked. Who gets no answer sends it a second time.
+                # The message has gone, and its row in `sends` says who asked: without an answer people send it again.
                 _log.error("send_not_audited", target=entry.target, refs=entry.refs)
                 return parts
             _log.error("admin_answer_withheld", target=entry.target, reason=type(error.__cause__).__name__)
