@@ -56,8 +56,8 @@ def _sentence(part: dict[str, Any]) -> str:
     if kind == "extra_forbidden":
         told = "there is no such key here; /openapi.json lists those there are"
     if kind.startswith("union_tag"):
-        choices = f" and has to be one of {context['expected_tags']}" if "expected_tags" in context else ""
-        told = f"{context['discriminator']} says which kind it is{choices}"
+        place = context["discriminator"].strip("'")
+        told = f"it has to be one of {context['expected_tags']}" if "expected_tags" in context else "Field required"
     return f"{place}: {told[:300]}."
 
 
