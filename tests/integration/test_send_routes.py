@@ -1,5 +1,6 @@
 """Sending over HTTP up to the place that sends: what is asked, who may, what is refused, what is recorded."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -314,6 +315,15 @@ def test_a_send_that_cannot_be_audited_is_answered_and_logged(
     assert withheld.status_code == 503
     [told] = [entry for entry in logs if entry["event"] == "send_not_audited"]
     assert (told["log_level"], told["refs"], told["target"]) == ("error", ["s1"], "/send/text")
+
+
+def test_the_contract_of_sending_is_whole(client: TestClient) -> None:
+    contract = client.get("/openapi.json", headers=KEY)
+    named = set(re.findall(r"#/components/schemas/(\w+)", contract.text))
+    assert {"SendText", "SendAnswer", "ToGroup"} <= named <= set(contract.json()["components"]["schemas"])
+    media = contract.json()["paths"]["/send/media"]["post"]["requestBody"]["content"]
+    assert media["multipart/form-data"]["schema"]["properties"]["file"] == {"type": "string", "format": "binary"}
+    assert media["application/json"]["schema"]["properties"]["media_type"]["enum"][0] == "image"
 
 
 def test_where_nothing_sends_it_says_so(archive: Archive, reader: Pool, auditor: Pool) -> None:
