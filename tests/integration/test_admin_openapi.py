@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, strategies
 
 from tests.factories import ADMIN_KEY, NOON, Archive, settings_for
+from tests.sending import Recorder
 from wamcp.db.session import Pool
 from wamcp.web.app import create_app
 
@@ -27,7 +28,9 @@ def application(archive: Archive, reader: Pool, auditor: Pool) -> Iterator[Any]:
     archive.message(archive.conversation(group="1"), "Hello all", NOON)
     archive.connection.execute("INSERT INTO webhook_events (sha256, body) VALUES ('x', '{}')")
     archive.connection.execute("INSERT INTO applied (event_id) VALUES (1)")
-    yield create_app(settings_for(archive.url), reader, auditor)
+    app = create_app(settings_for(archive.url), reader, auditor)
+    app.state.sending = Recorder()
+    yield app
 
 
 def test_no_request_breaks_a_route(application: Any) -> None:

@@ -37,6 +37,8 @@ def test_a_public_port_that_is_left_to_the_system_is_public_too(database_url: st
             assert httpx.get(f"http://127.0.0.1:{full}/metrics").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/healthz").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/metrics").status_code == 404
+            assert httpx.post(f"http://127.0.0.1:{full}/send/text", json={}).status_code == 401
+            assert httpx.post(f"http://127.0.0.1:{public}/send/text", json={}).status_code == 404
         finally:
             process.terminate()
 

@@ -72,6 +72,8 @@ async def retry_send(request: Request, response: Response, send_id: Ref, wanted:
     risk = wanted is not None and wanted.even_if_unknown
     told = await in_thread(request, lambda: desk.retry(_row_id(send_id), by, even_if_unknown=risk))
     asked.note_shown(request, [told.send_id])
+    if told.error is not None:
+        asked.note_failure(request, f"{told.send_id} {told.state}: {told.error.meaning}")
     response.status_code = STATUS.get(told.state, 202)
     return told
 

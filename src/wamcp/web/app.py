@@ -45,16 +45,21 @@ def _ours(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    sentences = [_sentence(part["type"], part["loc"][1:], part["msg"]) for part in error.errors()]
+    sentences = [_sentence(part) for part in error.errors()]
     return JSONResponse({"error": "invalid_request", "detail": " ".join(sentences)}, 422)
 
 
-def _sentence(kind: str, place: tuple[str | int, ...], told: str) -> str:
+def _sentence(part: dict[str, Any]) -> str:
+    kind, told, context = part["type"], part["msg"], part.get("ctx", {})
+    place = ".".join(str(step)[:60] for step in part["loc"][1:]) or "request"
     if kind == "json_invalid":
         return "The body is no valid JSON; check quotes and commas."
     if kind == "extra_forbidden":
         told = "there is no such key here; /openapi.json lists those there are"
-    return f"{'.'.join(str(part)[:60] for part in place) or 'request'}: {told[:300]}."
+    if kind.startswith("union_tag"):
+        place = context["discriminator"].strip("'")
+        told = f"it has to be one of {context['expected_tags']}" if "expected_tags" in context else "Field required"
+    return f"{place}: {told[:300]}."
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

@@ -45,7 +45,7 @@ def note_shown(request: Request, refs: list[str]) -> None:
 
 
 def note_failure(request: Request, sentence: str) -> None:
-    """Notes why it failed, for the audit, in place of the answer; ``sentence`` names neither texts nor people."""
+    """Notes for the audit why it failed, instead of the answer itself; ``sentence`` has neither texts nor numbers."""
     request.state.failure = sentence
 
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -28,7 +29,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HEADER = "X-Admin-Api-Key"
 AUDITED_PATHS = ("/admin", "/send")
-SENDING_PATHS = ("/send",)
+SENDING_PATHS = re.compile(r"/send(/.*)?|/admin/sends/[^/]*/retry")
 """What sends. Their answers go out even if they cannot be audited."""
 GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
 """Open to this machine itself, else with a key."""
@@ -94,8 +95,8 @@ class Gate:
         try:
             await to_thread.run_sync(audit.write, self._auditor, entry)
         except NotAudited as error:
-            if _is_below(entry.target, SENDING_PATHS):
-                # The message has gone, and its row says who asked. Whoever gets no answer sends it a second time.
+            if SENDING_PATHS.fullmatch(entry.target):
+                # The message has gone, and its row in `sends` says who asked: without an answer people send it again.
                 _log.error("send_not_audited", target=entry.target, refs=entry.refs)
                 return parts
             _log.error("admin_answer_withheld", target=entry.target, reason=type(error.__cause__).__name__)
@@ -157,7 +158,7 @@ def _entry(scope: Scope, grant: Grant, parts: list[Message], began: float) -> Au
     status = parts[0]["status"]
     body = b"".join(part.get("body", b"") for part in parts[1:])
     headers = dict(scope["headers"])
-    state, sends = scope["state"], _is_below(scope["path"], SENDING_PATHS)
+    state, sends = scope["state"], SENDING_PATHS.fullmatch(scope["path"]) is not None
     return AuditEntry(
         actor=grant.actor,
         action="read" if scope["method"] in ("GET", "HEAD") else "send" if sends else "operate",
