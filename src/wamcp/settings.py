@@ -98,7 +98,7 @@ class Settings(BaseModel):
     )
     debug_echo_group_fallback: bool = setting(False, "DEBUG_ECHO_GROUP_FALLBACK", text="Echo in groups too.")
     sends_per_second: int = setting(
-        70,
+        60,
         "WAMCP_SENDS_PER_SECOND",
         text="Messages a second from one number. Meta allows 80, both ways together; 20 to numbers shared with an app.",
     )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -11,7 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, strategies
 
 from tests.factories import ADMIN_KEY, NOON, Archive, settings_for
-from tests.sending import Recorder
+from tests.sending_office import office
 from wamcp.db.session import Pool
 from wamcp.web.app import create_app
 
@@ -22,15 +23,17 @@ SECONDS = 60
 
 
 @pytest.fixture
-def application(archive: Archive, reader: Pool, auditor: Pool) -> Iterator[Any]:
+def application(archive: Archive, reader: Pool, auditor: Pool, tmp_path: Path) -> Iterator[Any]:
     """The admin API over a small archive in which everything that has an id has a row with id 1."""
     archive.message(archive.conversation(person=archive.person("Ana Souza", wa_id="15550100001")), "Hello", NOON)
     archive.message(archive.conversation(group="1"), "Hello all", NOON)
     archive.connection.execute("INSERT INTO webhook_events (sha256, body) VALUES ('x', '{}')")
     archive.connection.execute("INSERT INTO applied (event_id) VALUES (1)")
     app = create_app(settings_for(archive.url), reader, auditor)
-    app.state.sending = Recorder()
-    yield app
+    with office(archive.url, tmp_path / "objects") as here:
+        app.state.sending = here.desk
+        here.send()
+        yield app
 
 
 def test_no_request_breaks_a_route(application: Any) -> None:
@@ -65,6 +68,8 @@ def _try(route: Any, client: TestClient, deadline: float) -> int:
         given = case.as_transport_kwargs()
         given["headers"] = {**dict(given["headers"]), **KEY}
         given.pop("cookies", None)
+        if isinstance(given.get("data"), bytes | str):
+            given["content"] = given.pop("data")
         answer = client.request(**given)
         assert answer.status_code < 500, (route.label, given, answer.text)
         assert answer.headers["content-type"].startswith("application/json"), (route.label, given)

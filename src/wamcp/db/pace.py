@@ -22,8 +22,8 @@ PAIR = Pace(6.0, 45)
 
 
 def number_pace(per_second: int) -> Pace:
-    """The pace of a number: a tenth of a second's messages may go at once."""
-    return Pace(1 / per_second, max(1, per_second // 10))
+    """The pace of a number: a twentieth of a second's messages may go at once."""
+    return Pace(1 / per_second, max(1, per_second // 20))
 
 
 class Turn(NamedTuple):
