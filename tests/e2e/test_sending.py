@@ -211,3 +211,14 @@ def test_no_secret_text_or_number_gets_into_any_log(demo: Demo) -> None:
         assert value not in log, name
     audited = json.dumps(demo.rows("SELECT target, parameters, error, refs FROM audit_log WHERE action = 'send'"))
     assert CANARY not in audited and PERSON not in audited and "s1" in audited
+
+
+def test_what_was_sent_is_derived_again_from_its_raw_events(demo: Demo) -> None:
+    demo.post("/send/text", {"to": "15550100046", "body": "Once more"})
+    assert eventually(lambda: demo.value("SELECT count(*) FROM messages WHERE source = 'send'") > 0)
+    time.sleep(1)  # until the statuses have come
+    assert eventually(lambda: demo.value("SELECT count(*) FROM webhook_queue") == 0)
+    assert "no difference" in demo.command("reprocess", "--verify").lower()
+    before = demo.rows("SELECT id, wamid, conversation_id FROM messages ORDER BY id")
+    demo.command("reprocess")
+    assert demo.rows("SELECT id, wamid, conversation_id FROM messages ORDER BY id") == before

@@ -26,6 +26,7 @@ from wamcp.simulator.traffic import a_day
 SEED = 1
 PORT = 8000
 UNDERSTOOD_WITHIN_S = 30.0
+DELIVERED_WITHIN_S = 10.0
 
 QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("What is in the archive?", "get_status", {}),
@@ -46,6 +47,7 @@ def demo(directory: Path, *, once: bool) -> int:
         runtime = json.loads((directory / "runtime.json").read_text())
         _play(runtime)
         asyncio.run(_ask(runtime))
+        _answer(runtime)
         _say_how_to_go_on(runtime, directory)
         if once:
             _console.print("\nThat was the demo; stopping.")
@@ -168,10 +170,34 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
         yield answer["notice"]
 
 
+def _answer(runtime: dict[str, Any]) -> None:
+    """Answers who waits longest, as a person at the company would, and looks until Meta says that it was read."""
+    headers = {"X-Admin-Api-Key": runtime["admin_api_key"]}
+    with httpx.Client(base_url=runtime["api_url"], headers=headers, timeout=TIMEOUT_SECONDS) as client:
+        conversations = client.get("/admin/conversations").json()["conversations"]
+        waiting = [each for each in conversations if each["unanswered"] and each["contact"]]
+        if not waiting:
+            return
+        contact = waiting[-1]["contact"]
+        _console.print(f"\n[bold]A person answers {escape(contact['name'])}[/bold], by POST /send/text:")
+        body = {"to": contact["wa_id"] or contact["bsuid"], "body": "Thank you for your patience, we are on it!"}
+        told = client.post("/send/text", json=body).json()
+        deadline = time.monotonic() + DELIVERED_WITHIN_S
+        while told.get("delivery") != "read" and "send_id" in told and time.monotonic() < deadline:
+            time.sleep(0.05)
+            told = client.get(f"/admin/sends/{told['send_id']}").json()
+        if "send_id" not in told:
+            raise CannotStart(f"The answer could not be sent: {told.get('detail')}")
+        _console.print(f"  {told['send_id']}  {told['state']}, {told['delivery'] or 'no status yet'}")
+
+
 def _say_how_to_go_on(runtime: dict[str, Any], directory: Path) -> None:
     _console.rule("Go on from here")
     key = f'-H "X-Admin-Api-Key: {runtime["admin_api_key"]}"'
     _console.print(f"Admin API    curl {key} {runtime['api_url']}/admin/conversations", soft_wrap=True)
+    sending = f"-H 'Content-Type: application/json' -d '{json.dumps({'to': '15555550100', 'body': 'Hello'})}'"
+    _console.print(f"Send         curl {key} {sending} {runtime['api_url']}/send/text", soft_wrap=True)
+    _console.print(f"Meta, played {runtime['graph_url']}  (docs/simulator.md: let people write, let things go wrong)")
     _console.print(f"Claude's URL {runtime['mcp_url']}  (token in {directory / 'runtime.json'})", soft_wrap=True)
     _console.print(f"Public port  {runtime['public_url']}  (webhook and /healthz alone; point a tunnel here)")
     _console.print("\nFor Claude Desktop, in claude_desktop_config.json:")

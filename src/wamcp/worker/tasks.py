@@ -11,6 +11,7 @@ from celery.platforms import SecurityWarning
 
 from wamcp import log
 from wamcp.db import sends
+from wamcp.errors import StoreUnavailable
 from wamcp.jobs import ECHO, SEND, celery_app, kick
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
@@ -19,6 +20,7 @@ from wamcp.settings import Settings, require_safe_echo
 THREADS = 8
 SWEEP_S = 0.5
 SETTLE_EVERY_S = 1.0
+STORE_SWEEP_EVERY_S = 3600.0
 
 _log = log.get(__name__)
 
@@ -90,17 +92,20 @@ class _Crew:
 
 def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
     """Rings for rows that nobody was rung for, or whose ringing got lost, and settles what was cut off."""
-    settled_at, echoes = 0.0, echo.is_on(means.settings)
+    settled_at, swept_at, echoes = 0.0, 0.0, echo.is_on(means.settings)
     while not stop.wait(SWEEP_S):
         try:
             if time.monotonic() - settled_at > SETTLE_EVERY_S:
                 _settle(means)
                 settled_at = time.monotonic()
+            if time.monotonic() - swept_at > STORE_SWEEP_EVERY_S:
+                means.store.sweep()
+                swept_at = time.monotonic()
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
             for _ in range(min(queue.count_due(means.pool), crew.free())):
                 kick(url, SEND)
-        except psycopg.Error as failure:
+        except (psycopg.Error, StoreUnavailable) as failure:
             _log.warning("sweep_failed", reason=type(failure).__name__)
 
 
