@@ -79,6 +79,12 @@ class Overloaded(WamcpError):
     status_code = 503
 
 
+class Uncertain(WamcpError):
+    """The database stopped answering while a message was being sent; GET /admin/sends will tell whether it went out."""
+
+    status_code = 503
+
+
 class NotAudited(WamcpError):
     """The access could not be written to the audit log, so there is no answer; try again in a minute."""
 

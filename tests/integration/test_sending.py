@@ -10,7 +10,8 @@ import pytest
 
 from tests.sending_office import ANA, DEADLINE_S, RUI, Office, office, text_for
 from tests.webhooks import change, contact, event, text
-from wamcp.errors import Conflict, NotSendable, NotVisible
+from wamcp.db.sends import SendsQuery
+from wamcp.errors import Conflict, NotSendable, NotVisible, Uncertain
 from wamcp.sending.desk import number_of
 from wamcp.sending.told import SendAnswer
 from wamcp.sending.wanted import Recipient
@@ -322,3 +323,26 @@ def test_a_status_that_says_failed_is_told_with_the_send(here: Office) -> None:
     here.meta.wait_for(lambda entry: entry["kind"] == "webhook" and entry["about"] == "failed")
     here.settle()
     assert here.desk.look(1).delivery == "failed"
+
+
+def test_when_the_database_goes_away_the_asker_is_told_where_to_look(here: Office) -> None:
+    here.means.pool.close()
+    with pytest.raises(Uncertain, match="GET /admin/sends"):
+        here.send()
+
+
+def test_sends_are_listed_newest_first_by_what_is_asked(here: Office) -> None:
+    here.meta.account(undeliverable=[])
+    here.meta.script([{"when": {"to": f"+{RUI}"}, "do": {"answer": {"status": 400, "code": 131026}}}])
+    for person in (ANA, RUI, ANA):
+        here.send(person)
+    newest = [send.send_id for send in here.desk.newest(SendsQuery())]
+    assert newest == ["s3", "s2", "s1"]
+    for query, found in (
+        (SendsQuery(state="failed"), ["s2"]),
+        (SendsQuery(recipient=ANA), ["s3", "s1"]),
+        (SendsQuery(origin="echo"), []),
+        (SendsQuery(before=3, limit=1), ["s2"]),
+        (SendsQuery(phone_number_id=NUMBER, state="sent"), ["s3", "s1"]),
+    ):
+        assert [send.send_id for send in here.desk.newest(query)] == found

@@ -197,12 +197,17 @@ def begin(connection: psycopg.Connection, send_id: int, body: dict[str, Any]) ->
 
     From the commit on nobody can be sure that nothing was sent, unless Meta says so.
     """
-    done = connection.execute(
-        "UPDATE sends SET state = 'sending', attempts = attempts + 1, called_at = clock_timestamp(),"
-        " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL, reason = NULL,"
-        " body = %s WHERE id = %s AND state = 'queued'",
-        [CALL_LEASE_S, _json(body), send_id],
-    )
+    with connection.transaction():
+        # A server told to commit without waiting for its disk could forget, in a crash, that Meta was called.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        done = connection.execute(
+            "UPDATE sends SET state = 'sending', attempts = attempts + 1, called_at = clock_timestamp(),"
+            " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL,"
+            " reason = NULL, body = %s WHERE id = %s AND state = 'queued'",
+            [CALL_LEASE_S, _json(body), send_id],
+        )
     return done.rowcount == 1
 
 

@@ -1,16 +1,19 @@
 """Where a request to send is taken: written down once, handed over at once if it can be, and told how it went."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 import psycopg
+from psycopg_pool import PoolClosed
 
 from wamcp.db import sends
 from wamcp.db.media import keep_upload
 from wamcp.db.sends import NewSend, SendRow, SendsQuery
 from wamcp.db.windows import OurNumber, Place, our_numbers, place_of, wamid_of
-from wamcp.errors import Conflict, Misconfigured, NotSendable, NotVisible, Overloaded
+from wamcp.errors import Conflict, Misconfigured, NotSendable, NotVisible, Overloaded, Uncertain
 from wamcp.jobs import SEND, kick
 from wamcp.phones import digits_of
 from wamcp.sending.hand_over import hand_over
@@ -39,7 +42,8 @@ class Desk:
 
     def send(self, wanted: Wanted) -> SendAnswer:
         """Sends, or says why not. Raises :class:`NotSendable`, :class:`Conflict`."""
-        return self._go_on(take(self.means, wanted))
+        with _keeping_count():
+            return self._go_on(take(self.means, wanted))
 
     def retry(self, send_id: int, asked_by: str, *, even_if_unknown: bool) -> SendAnswer:
         """Sends again, as a new send, what failed; what may have arrived only when the asker says so.
@@ -66,7 +70,8 @@ class Desk:
             media_row_id=row.media_row_id,
             asked_by=asked_by,
         )
-        return self._go_on(take(self.means, wanted, retry_of=send_id))
+        with _keeping_count():
+            return self._go_on(take(self.means, wanted, retry_of=send_id))
 
     def newest(self, query: SendsQuery) -> list[SendAnswer]:
         """The sends that are asked for, newest first."""
@@ -128,6 +133,15 @@ class Desk:
         if told.state == SendState.QUEUED and url is not None:
             kick(url.get_secret_value(), SEND)  # without a broker the worker's sweep finds it within a second
         return told.model_copy(update={"replayed": not taken.is_new})
+
+
+@contextmanager
+def _keeping_count() -> Iterator[None]:
+    """Says what to do when the database goes away: the message may have been sent."""
+    try:
+        yield
+    except (psycopg.OperationalError, PoolClosed) as error:
+        raise Uncertain from error
 
 
 class Taken(NamedTuple):

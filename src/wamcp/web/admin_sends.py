@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from wamcp.archive.asking import translating
 from wamcp.db.sends import SendsQuery
 from wamcp.errors import Misconfigured, NotVisible
 from wamcp.sending.desk import Desk
@@ -52,7 +53,8 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
         before=None if before is None else _row_id(before),
         limit=limit,
     )
-    found = desk.newest(query)
+    with translating():
+        found = desk.newest(query)
     asked.note_shown(request, [send.send_id for send in found])
     return SendsPage(sends=found, next_before=found[-1].send_id if len(found) == limit else None)
 
@@ -60,7 +62,8 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
 @router.get("/{send_id}")
 def get_send(request: Request, send_id: Ref) -> SendAnswer:
     """Where one send stands."""
-    found = desk_of(request).look(_row_id(send_id))
+    with translating():
+        found = desk_of(request).look(_row_id(send_id))
     asked.note_shown(request, [found.send_id])
     return found
 

@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from wamcp.archive.asking import translating
 from wamcp.errors import Misconfigured, NotSendable, TooLarge, WrongContentType
 from wamcp.sending.told import SendAnswer
 from wamcp.sending.wanted import Recipient, Wanted
@@ -113,7 +114,12 @@ async def in_thread(request: Request, function: Callable[..., _T], *arguments: A
     state = request.app.state
     if not hasattr(state, "sending_threads"):
         state.sending_threads = anyio.CapacityLimiter(SENDING_THREADS)
-    return await to_thread.run_sync(function, *arguments, limiter=state.sending_threads)
+
+    def run() -> _T:
+        with translating():
+            return function(*arguments)
+
+    return await to_thread.run_sync(run, limiter=state.sending_threads)
 
 
 def sending_of(request: Request) -> Sending:
