@@ -73,9 +73,10 @@ def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alo
 @app.command()
 def worker(only: Annotated[WorkerPart | None, typer.Option(help="Run one part alone.")] = None) -> None:
     """Understand what was received, and do the slow work: two processes, both watched and restarted."""
-    from wamcp.cli.worker import run
+    from wamcp.cli.worker import require_safe_orders, run
 
     settings = _settings()
+    require_safe_orders(settings, None if only is None else only.value)
     if settings.migrate_on_start:
         _migrate(settings)
     run(settings, None if only is None else only.value)

@@ -13,8 +13,15 @@ Part = Literal["normalizer", "celery"]
 PARTS: tuple[Part, ...] = ("normalizer", "celery")
 
 
+def require_safe_orders(settings: Settings, only: Part | None) -> None:
+    """Raises ``Misconfigured`` when Celery is to run and has no broker, or would echo what it must not."""
+    if only != "normalizer":
+        settings.require("redis_url")
+        require_safe_echo(settings)
+
+
 def run(settings: Settings, only: Part | None) -> None:
-    """Works until SIGTERM or SIGINT. Raises ``Misconfigured`` when Celery has no broker, or its orders are unsafe."""
+    """Works until SIGTERM or SIGINT; :func:`require_safe_orders` is called before."""
     if only == "normalizer":
         from wamcp.worker.normalizer import serve
 
@@ -24,8 +31,6 @@ def run(settings: Settings, only: Part | None) -> None:
 
         serve_celery(settings)
     else:
-        settings.require("redis_url")
-        require_safe_echo(settings)
         _run_both()
 
 

@@ -6,12 +6,19 @@ from typing import NamedTuple
 import psycopg
 
 from wamcp.db.columns import array
+from wamcp.db.merges import merges_in_force
+from wamcp.db.windows import our_numbers
+from wamcp.phones import digits_of
 from wamcp.vocabulary import NOT_SAID, AliasKind, Direction, Source
+from wamcp.whatsapp.spellings import spellings
 
 FRESH_MINUTES = 5
-"""Older messages are never echoed: an archive that was down does not answer yesterday's."""
+"""Older messages are never echoed: an archive that was down does not answer yesterday's. Nor what is dated ahead."""
+_SILENT = (*NOT_SAID, "unsupported", "media_placeholder", "call")
+"""Types of which nothing was said, or not yet."""
 _STANDBY_HOURS = 24
-_LOOKED_AT = 200
+_LOOKED_AT = 2000
+"""At the fastest that Meta allows a number, these are the messages of 25 seconds."""
 
 
 class Heard(NamedTuple):
@@ -33,7 +40,12 @@ class Heard(NamedTuple):
 
 
 def undecided(connection: psycopg.Connection, phones: list[str], bsuids: list[str], most: int) -> list[Heard]:
-    """Fresh inbound messages from these people, oldest first."""
+    """Fresh inbound messages from these people, oldest first; they are known by all that they were merged with."""
+    merged = merges_in_force(connection)
+    pairs = [(member, merged.root(member)) for member in merged.into]
+    ours = {
+        each for number in our_numbers(connection) for each in spellings(digits_of(number.display_phone_number or ""))
+    }
     rows = connection.execute(
         _UNDECIDED,
         {
@@ -42,10 +54,13 @@ def undecided(connection: psycopg.Connection, phones: list[str], bsuids: list[st
             "webhook": Source.WEBHOOK.value,
             "standby": Source.STANDBY.value,
             "standby_hours": _STANDBY_HOURS,
-            "silent": array((*NOT_SAID, "unsupported")),
+            "silent": array(_SILENT),
             "wa_id": AliasKind.WA_ID.value,
             "phones": array(phones),
             "bsuids": array(bsuids),
+            "ours": array(sorted(ours)),
+            "members": array([member for member, _ in pairs]),
+            "roots": array([root for _, root in pairs]),
             "looked_at": _LOOKED_AT,
             "most": most,
         },
@@ -53,20 +68,24 @@ def undecided(connection: psycopg.Connection, phones: list[str], bsuids: list[st
     return [Heard(*row) for row in rows]
 
 
-_UNDECIDED = """
+_HE = """SELECT m.sender_id UNION ALL SELECT p.member
+    FROM unnest(%(members)s::bigint[], %(roots)s::bigint[]) AS p (member, root) WHERE p.root = m.sender_id"""
+_UNDECIDED = f"""
 SELECT n.id, n.phone_number_id, m.wamid, m.text, m.sender_id, m.party_wa_id, m.party_bsuid, c.group_id, m.sent_at,
-  EXISTS (SELECT FROM numbers o WHERE regexp_replace(o.display_phone_number, '\\D', '', 'g') = m.party_wa_id),
+  coalesce(m.party_wa_id = ANY(%(ours)s::text[]), false)
+  OR EXISTS (SELECT FROM participant_aliases a WHERE a.participant_id IN ({_HE})
+    AND a.kind = %(wa_id)s AND a.value = ANY(%(ours)s::text[])),
   EXISTS (SELECT FROM messages s WHERE s.conversation_id = m.conversation_id AND s.source = %(standby)s
     AND s.sent_at > now() - make_interval(hours => %(standby_hours)s))
 FROM numbers n
 CROSS JOIN LATERAL (
   SELECT * FROM messages m WHERE m.number_id = n.id AND m.sent_at > now() - make_interval(mins => %(minutes)s)
-  ORDER BY m.sent_at DESC LIMIT %(looked_at)s) m
+  AND m.sent_at < now() + make_interval(mins => %(minutes)s) ORDER BY m.sent_at DESC LIMIT %(looked_at)s) m
 JOIN conversations c ON c.id = m.conversation_id
 WHERE m.direction = %(inbound)s AND m.source = %(webhook)s AND m.type <> ALL(%(silent)s::text[])
   AND NOT EXISTS (SELECT FROM echoes e WHERE e.number_id = m.number_id AND e.wamid = m.wamid)
   AND (m.party_wa_id = ANY(%(phones)s::text[]) OR m.party_bsuid = ANY(%(bsuids)s::text[])
-    OR EXISTS (SELECT FROM participant_aliases a WHERE a.participant_id = m.sender_id
+    OR EXISTS (SELECT FROM participant_aliases a WHERE a.participant_id IN ({_HE})
       AND a.value = ANY(CASE WHEN a.kind = %(wa_id)s THEN %(phones)s::text[] ELSE %(bsuids)s::text[] END)))
 ORDER BY m.sent_at, m.id LIMIT %(most)s
 """

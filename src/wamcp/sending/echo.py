@@ -1,8 +1,11 @@
 """The debug echo, the only automatic answer: `Received: ...` to the few people on a list, off by default."""
 
+import psycopg
+
 from wamcp import log
-from wamcp.db import echoes
+from wamcp.db import echoes, sends
 from wamcp.db.echoes import Heard
+from wamcp.errors import WamcpError
 from wamcp.sending.desk import take
 from wamcp.sending.means import Means
 from wamcp.sending.wanted import Recipient, Wanted
@@ -35,13 +38,19 @@ def echo(means: Means) -> int:
         return 0
     with means.pool.connection() as connection:
         found = echoes.undecided(connection, *_listed(echo_list(means.settings)), BATCH)
-    answered = 0
-    for heard in found:
+    return sum(_decide_alone(means, heard) == EchoOutcome.ANSWERED for heard in found)
+
+
+def _decide_alone(means: Means, heard: Heard) -> EchoOutcome | None:
+    """The decision, None when there was none; trouble with one message holds up no other, and it is tried again."""
+    try:
         outcome = _decide(means, heard)
-        answered += outcome == EchoOutcome.ANSWERED
-        if outcome is not None:
-            _log.info("echo_decided", outcome=outcome.value)
-    return answered
+    except (WamcpError, psycopg.Error) as trouble:
+        _log.warning("echo_not_decided", reason=type(trouble).__name__)
+        return None
+    if outcome is not None:
+        _log.info("echo_decided", outcome=outcome.value)
+    return outcome
 
 
 def _decide(means: Means, heard: Heard) -> EchoOutcome | None:
@@ -53,6 +62,10 @@ def _decide(means: Means, heard: Heard) -> EchoOutcome | None:
         echoes.lock_person(connection, heard.participant_id)
         if echoes.is_decided(connection, heard.number_id, heard.wamid):
             return None
+        written = sends.by_key(connection, _key(heard))
+        if written is not None:  # by somebody who was killed before he could say so
+            echoes.decide(connection, heard, EchoOutcome.ANSWERED.value, written.id)
+            return EchoOutcome.ANSWERED
         outcome, send_id = _refusal(means.settings, heard), None
         seconds = means.settings.debug_echo_rate_limit_seconds
         if outcome is None and echoes.answered_within(
@@ -85,10 +98,14 @@ def _answer(heard: Heard) -> Wanted:
         type="text",
         body={"messaging_product": "whatsapp", **_address(recipient), **body},
         sender=heard.phone_number_id,
-        idempotency_key=f"echo {heard.phone_number_id} {heard.wamid}",
+        idempotency_key=_key(heard),
         asked_by="debug echo",
         origin=SendOrigin.ECHO,
     )
+
+
+def _key(heard: Heard) -> str:
+    return f"echo {heard.phone_number_id} {heard.wamid}"
 
 
 def _recipient(heard: Heard) -> Recipient:

@@ -1,17 +1,16 @@
 """Celery's half of the worker: its tasks look at rows, and a sweep beside them rings for what waits."""
 
 import logging
+import math
 import threading
 import time
 import warnings
 from collections.abc import Callable
 
-import psycopg
 from celery.platforms import SecurityWarning
 
 from wamcp import log
 from wamcp.db import sends
-from wamcp.errors import StoreUnavailable
 from wamcp.jobs import ECHO, SEND, celery_app, kick
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
@@ -92,20 +91,20 @@ class _Crew:
 
 def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
     """Rings for rows that nobody was rung for, or whose ringing got lost, and settles what was cut off."""
-    settled_at, swept_at, echoes = 0.0, 0.0, echo.is_on(means.settings)
+    settled_at, swept_at, echoes = -math.inf, -math.inf, echo.is_on(means.settings)
     while not stop.wait(SWEEP_S):
         try:
             if time.monotonic() - settled_at > SETTLE_EVERY_S:
-                _settle(means)
                 settled_at = time.monotonic()
+                _settle(means)
             if time.monotonic() - swept_at > STORE_SWEEP_EVERY_S:
-                means.store.sweep()
                 swept_at = time.monotonic()
+                means.store.sweep()
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
             for _ in range(min(queue.count_due(means.pool), crew.free())):
                 kick(url, SEND)
-        except (psycopg.Error, StoreUnavailable) as failure:
+        except Exception as failure:  # noqa: BLE001 - a sweep that ended would leave rows lying for good
             _log.warning("sweep_failed", reason=type(failure).__name__)
 
 
