@@ -103,7 +103,7 @@ def _gather(trial: "Trial", place: "Place") -> dict[str, str]:
 def _one(trial: "Trial", value: "Value", text: str | None) -> str:
     """A value that Meta accepts: ``text`` if it is one, else what is answered, as often as needed."""
     if text is None:
-        typer.echo(f"\n{value.question}: {value.where}")
+        typer.echo(f"\nTo be found in {value.where}.")
     while True:
         if text is None:
             text = _ask(trial, value)

@@ -12,7 +12,7 @@ from wamcp.doctor.place import Place
 from wamcp.errors import Rejected
 from wamcp.whatsapp.graph import Graph
 
-TOTAL_S = 25.0
+TOTAL_S = 22.0
 
 
 class Check(NamedTuple):
