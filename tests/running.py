@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import psycopg
@@ -49,6 +51,47 @@ def with_logins(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         assert create_logins(connection, load({"DATABASE_URL": url})) == []
     return url
+
+
+class Reading:
+    """What a process says, as it comes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.text = ""
+        self._seen = 0
+        self._descriptor = descriptor
+        os.set_blocking(descriptor, False)
+
+    def until(self, words: str, seconds: float = 60) -> str:
+        """All that was said once ``words`` came after those of the last time."""
+        end = time.monotonic() + seconds
+        while (at := self.text.find(words, self._seen)) < 0:
+            assert time.monotonic() < end, f"{words!r} was not said: {self.text[-3000:]}"
+            try:
+                read = os.read(self._descriptor, 65536)
+            except BlockingIOError:
+                read = b""
+            except OSError:  # Linux's way of saying that a terminal is closed
+                read = b""
+            self.text += read.decode("utf-8", "replace").replace("\r\n", "\n")
+            if not read:
+                time.sleep(0.02)
+        self._seen = at + len(words)
+        return self.text
+
+
+@contextmanager
+def reading(process: "subprocess.Popen[bytes]", stream: IO[bytes] | int | None) -> Iterator[Reading]:
+    descriptor = stream if isinstance(stream, int) else stream.fileno() if stream is not None else -1
+    try:
+        yield Reading(descriptor)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(20)
+        for each in (process.stdout, process.stderr):
+            if each is not None:
+                each.close()
 
 
 def _answers(url: str) -> bool:

@@ -254,7 +254,7 @@ def test_webhooks_that_wait_show_that_the_normalizer_stands_still(house: House, 
     with psycopg.connect(with_logins(database_url), autocommit=True) as connection:
         connection.execute("INSERT INTO webhook_queue VALUES (7, 100, now() - interval '5 minutes')")
     found = house.one("pending", DATABASE_URL=database_url)
-    assert found.status == Status.WARNING and "1 webhooks wait" in found.said
+    assert found.status == Status.WARNING and "understood: 1, the oldest for 300 s" in found.said
     assert "start the normalizer" in (found.fix or "")
 
 

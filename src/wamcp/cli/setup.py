@@ -72,6 +72,7 @@ def _set_up(options: dict[str, str], no_wait: bool, wait_seconds: int) -> int:
         place = find(environ, DOTENV)
         trial.case.place = place
         fine = _connect(trial.case, 0 if no_wait else wait_seconds)
+        place = find(environ, DOTENV)  # by now another WAMCP may run here
         typer.echo("\nHow it stands:\n")
         findings = examine(place)
         tell(findings)

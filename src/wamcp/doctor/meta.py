@@ -54,10 +54,11 @@ def graph(case: Case) -> Said:
             f"{plain_url(case.settings.base_url)} answers HTTP {reply.status}, but not as {version} of the Graph API",
             f"{_set_version()}, and check WHATSAPP_BASE_URL (https://graph.facebook.com)",
         )
-    return _judge_version(version, date.today())
+    return judge_version(version, date.today())
 
 
-def _judge_version(version: str, today: date) -> Said:
+def judge_version(version: str, today: date) -> Said:
+    """What is to be said of a version that Meta answered on a day."""
     if version not in ENDS:
         return warning(f"{version} is no version that this release knows", _set_version())
     end = ENDS[version]

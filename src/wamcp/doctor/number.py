@@ -54,7 +54,7 @@ def number(case: Case) -> Said:
 def number_of_waba(case: Case) -> Said:
     """The number belongs to the account that is set."""
     if case.settings.phone_number_id in case.waba_numbers:
-        return ok(f"it is one of {len(case.waba_numbers)} of account {case.settings.waba_id}")
+        return ok(f"it belongs to account {case.settings.waba_id}")
     theirs = ", ".join(case.waba_numbers[:5]) or "none"
     return failed(
         f"account {case.settings.waba_id} has other numbers: {theirs}",

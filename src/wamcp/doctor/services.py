@@ -15,7 +15,7 @@ from wamcp.jobs import celery_app
 
 OLDEST_VERSION = 160_000
 STATEMENT_MS = 3000
-PING_S = 2.0
+PING_S, PINGS = 1.5, 3
 PENDING_S = 60.0
 _MIGRATE = "run `wamcp migrate`; it prints what only a superuser may run, if there is such a thing"
 
@@ -72,11 +72,11 @@ def pending(case: Case) -> Said:
     also = f"; {parked} parked (GET /admin/events?state=parked)" if parked else ""
     if found.oldest_pending_seconds > PENDING_S:
         return warning(
-            f"{found.events_pending} webhooks wait to be understood, the oldest for "
+            f"webhooks that wait to be understood: {found.events_pending}, the oldest for "
             f"{found.oldest_pending_seconds:.0f} s{also}",
             "start the normalizer (`wamcp worker`, or `wamcp up`), and look into its log",
         )
-    return ok(f"{found.events_pending} webhooks wait{also}")
+    return ok(f"webhooks that wait: {found.events_pending}{also}")
 
 
 def broker(case: Case) -> Said:
@@ -98,9 +98,9 @@ def celery(case: Case) -> Said:
     """A Celery worker answers a ping, so that what is to be sent is sent."""
     assert case.settings.redis_url is not None
     app = celery_app(case.settings.redis_url.get_secret_value())
-    answers = app.control.ping(timeout=PING_S, limit=1)
-    if answers:
-        return ok("a worker answers")
+    for _ in range(PINGS):  # one that is just starting does not hear the first
+        if app.control.ping(timeout=PING_S, limit=1):
+            return ok("a worker answers")
     return warning("no worker answers, so nothing is sent", "start `wamcp worker` (`wamcp up` starts it by itself)")
 
 
