@@ -3,9 +3,12 @@
 import json
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +274,28 @@ def test_an_override_that_leads_here_makes_up_for_a_webhook_that_does_not(house:
     assert found["override"] == Finding("override", Status.OK, "the callback of the number leads here")
 
 
+def test_the_callback_of_the_number_wins_over_that_of_the_account(house: House) -> None:
+    here = f"{house.given['PUBLIC_BASE_URL']}/webhooks/whatsapp"
+    house.meta.account(waba={"override_callback_uri": here}, numbers={NUMBER: {"override_callback_uri": ELSEWHERE}})
+    found = house.one("override")
+    assert found.status == Status.FAILED and "the callback of the number wins" in found.said
+    house.meta.account(waba={"override_callback_uri": ELSEWHERE}, numbers={NUMBER: {"override_callback_uri": here}})
+    assert house.one("override").status == Status.OK
+
+
+def test_a_login_page_before_the_callback_is_no_wamcp(house: House) -> None:
+    with somebody_else(403) as url:
+        found = house.one("callback", PUBLIC_BASE_URL=url)
+    assert found.status == Status.FAILED and "does not lead to a WAMCP: HTTP 403" in found.said
+    assert "through the login or firewall" in (found.fix or "")
+
+
+def test_a_callback_that_redirects_is_named(house: House) -> None:
+    with somebody_else(302) as url:
+        found = house.one("callback", PUBLIC_BASE_URL=url)
+    assert found.status == Status.FAILED and "a redirection, which Meta does not follow" in found.said
+
+
 def test_a_number_of_another_account_is_named(house: House) -> None:
     answer = {"status": 200, "body": {"data": [{"id": "71"}]}}
     house.meta.script([{"when": {"path": "/phone_numbers"}, "do": {"answer": answer}}])
@@ -366,6 +391,30 @@ def test_the_addresses_are_those_of_the_wamcp_up_that_runs_here(
             process.wait(20)
         if named.stdout is not None:
             named.stdout.close()
+
+
+@contextmanager
+def somebody_else(status: int) -> Iterator[str]:
+    """A server that answers everything with ``status`` and a page of its own."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Location", "https://elsewhere.example.com/")
+            self.end_headers()
+            self.wfile.write(b"Please log in.")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def says_nothing_secret(house: House, text: str) -> None:
