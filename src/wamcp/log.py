@@ -10,8 +10,6 @@ import structlog
 
 _SECRET_KEYS = re.compile(r"authorization|api[_-]?key|signature|token|secret|password|cookie", re.IGNORECASE)
 _BODY_KEYS = {"body", "text", "payload", "caption", "query"}
-_CELERY = ("celery.app.trace", "celery.worker.strategy", "kombu")
-"""A line for each ring of the doorbell says nothing."""
 _PHONE = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?![\w.:-])")
 
 
@@ -51,7 +49,7 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx", "mcp", "fastmcp", "alembic", *_CELERY):
+    for noisy in ("uvicorn.access", "httpx", "mcp", "fastmcp", "alembic", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

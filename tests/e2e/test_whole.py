@@ -49,6 +49,12 @@ def test_a_webhook_is_searchable_by_admin_and_by_claude(well: House) -> None:
     assert found["id"] in json.dumps(asyncio.run(ask()))
 
 
+def test_the_doctor_finds_every_part_of_it_well(well: House) -> None:
+    parts = {"api", "signature", "database", "schema", "reader", "pending", "broker", "celery", "objects", "disk"}
+    found = json.loads(well.command("doctor", "--json", "--only", ",".join(parts)))["findings"]
+    assert {row["name"]: row["status"] for row in found} == dict.fromkeys(parts, "ok")
+
+
 def test_eight_first_messages_of_one_stranger_at_once_are_eight_messages_of_one_person(well: House) -> None:
     bodies = [message_event(f"wamid.eight.{n}", f"hello {n}", sender="15550100888", name="Noa Levi") for n in range(8)]
     with ThreadPoolExecutor(8) as threads:

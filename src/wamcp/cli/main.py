@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamcp.cli import mcp, token
+from wamcp.cli.doctor import doctor
 from wamcp.cli.graph import simulate_graph
 from wamcp.cli.operate import merge, unpark
 from wamcp.cli.send import send
+from wamcp.cli.setup import setup
 from wamcp.cli.traffic import send_webhook, simulate_traffic
 from wamcp.cli.up import up
 from wamcp.errors import WamcpError
@@ -27,7 +29,7 @@ app = typer.Typer(
 )
 
 
-for command in (up, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
+for command in (up, setup, doctor, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")

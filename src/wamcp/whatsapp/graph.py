@@ -35,7 +35,8 @@ class Reached(StrEnum):
 class Reply(NamedTuple):
     """How a call ended. ``data`` is the JSON object that was answered, None for anything else.
 
-    ``error`` is what Meta complains of, ``retry_after_s`` its header in seconds, ``reason`` why there is no answer.
+    ``error`` is what Meta complains of, ``retry_after_s`` its header in seconds, ``reason`` why there is no answer,
+    ``date`` the header of that name as it came.
     """
 
     reached: Reached
@@ -44,6 +45,7 @@ class Reply(NamedTuple):
     error: GraphError | None = None
     retry_after_s: float | None = None
     reason: str = ""
+    date: str | None = None
 
     @property
     def is_fine(self) -> bool:
@@ -114,7 +116,8 @@ class Graph:
             return Reply(Reached.UNANSWERED, response.status_code, reason="the answer is larger than any of Meta's")
         data = _object(body)
         error = read_error(data) if data is not None else None
-        return Reply(Reached.ANSWERED, response.status_code, data, error, _retry_after(response))
+        date = response.headers.get("date")
+        return Reply(Reached.ANSWERED, response.status_code, data, error, _retry_after(response), date=date)
 
 
 async def _read(response: httpx.Response) -> bytes | None:
