@@ -69,12 +69,6 @@ class Program:
         finally:
             self.kill()
 
-    def until(self, words: str, seconds: float = 30) -> "Program":
-        """Waits until it said ``words``."""
-        came = eventually(lambda: words in self.said or self._process.poll() is not None, seconds)
-        assert came and words in self.said, f"{words!r} never came:\n{self.said[-3000:]}"
-        return self
-
 
 class Doorbell:
     """A Valkey of one's own, which can be killed and started again at the same address."""
@@ -104,6 +98,11 @@ class Doorbell:
     def url(self, index: int = 0) -> str:
         """The address of one of its databases: workers at different ones do not hear each other's bells."""
         return self._broker.url.removesuffix("0") + str(index)
+
+    def is_heard(self, index: int = 0) -> bool:
+        """Whether somebody took every ring at one of its databases."""
+        with redis.Redis.from_url(self.url(index)) as client:
+            return client.llen("wamcp") == 0
 
     def empty(self) -> None:
         """Loses everything in it, as FLUSHALL does."""

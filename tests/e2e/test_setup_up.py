@@ -40,7 +40,7 @@ def test_setup_and_up_side_by_side_lead_to_the_first_message() -> None:
                 ["sh", "-c", f"{shell} --state-dir state"], cwd=directory, env=bare(directory) | kept, stdout=-1
             )
             try:
-                said.until("Send a WhatsApp message to +15550100001 now")
+                said.until("Send a WhatsApp message to +1 555-010-0001 now")
                 assert "failed" not in said.text and "skipped" not in said.text, said.text
                 wanted = {"user_id": "PT.13491208655302741918", "name": "Rui Invented", "text": "Bom dia"}
                 answer = httpx.post(f"{meta.url}/_simulator/receive", json=wanted, trust_env=False, timeout=30)

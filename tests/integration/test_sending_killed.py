@@ -26,7 +26,7 @@ def kill_one(here: Office, environ: dict[str, str], number: int) -> str:
     point = POINTS[number % len(POINTS)]
     after = random.Random(number).uniform(0.05, DELAY_S + 0.1)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killed_send", point, f"1555010{number:04d}", f"message {number}"],
+        [sys.executable, "-m", "tests.killed_send", point, f"1555013{number:04d}", f"message {number}"],
         env={**environ, "KILL_AFTER_S": f"{after:.3f}"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -86,7 +86,7 @@ def check(here: Office, points: list[str]) -> None:
     assert len(ends) == len(points), "a send was lost"
     wamids = {call["body"]["to"].lstrip("+"): call["wamid"] for call in here.calls() if call["accepted"]}
     for number, point in enumerate(points):
-        person = f"1555010{number:04d}"
+        person = f"1555013{number:04d}"
         state, wamid = ends[person]
         if on_the_wire[person]:
             assert (state, wamid) == ("sent", wamids[person]), (point, state)

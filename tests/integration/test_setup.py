@@ -98,7 +98,7 @@ def test_everything_given_leads_to_the_first_message(fresh: Fresh) -> None:
         said.until("Let WAMCP take the new values now")
         with processes(fresh.directory, fresh.given, "api", "worker"):
             said.until("Meta verified")
-            said.until("Send a WhatsApp message to +15550100001 now")
+            said.until("Send a WhatsApp message to +1 555-010-0001 now")
             fresh.somebody_writes("Is the blue \x1b[31mvase still there?")
             said.until("wamcp doctor")
             assert process.wait(30) == 0
@@ -144,7 +144,7 @@ def test_somebody_at_a_terminal_is_asked_until_it_is_right(fresh: Fresh) -> None
         answer("Public address", fresh.base)
         said.until("Let WAMCP take the new values now")
         with processes(fresh.directory, fresh.given, "api", "worker"):
-            said.until("Send a WhatsApp message to +15550100001 now")
+            said.until("Send a WhatsApp message to +1 555-010-0001 now")
             fresh.somebody_writes("Good morning")
             said.until("It works. Ana Invented (****0042) wrote: Good morning")
             assert process.wait(30) == 0

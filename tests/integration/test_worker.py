@@ -102,7 +102,8 @@ def ready(start: Callable[..., Program], bell: Doorbell, *arguments: str, code: 
     """A worker that hears its bell: the echo's, which is switched off, so that nothing is done."""
     worker = start(*arguments, code=code)
     assert kick(bell.url(), ECHO)
-    return worker.until("wamcp.echo")
+    assert eventually(bell.is_heard, 30), worker.said
+    return worker
 
 
 def test_a_ring_is_worked_on_without_the_sweep(
