@@ -17,7 +17,10 @@ class Patience:
         """What is left of them; never zero, which pytesseract takes for no limit."""
         return max(0.1, self._end - time.monotonic())
 
-    def check(self) -> None:
-        """Raises RuntimeError when half of them are gone: another try would not end in time."""
-        if time.monotonic() > self._half:
-            raise RuntimeError("no time for another try")
+    def is_thin(self) -> bool:
+        """Whether half of them are gone: another try would not end in time."""
+        return time.monotonic() > self._half
+
+    def is_over(self) -> bool:
+        """Whether all of them are gone."""
+        return time.monotonic() > self._end

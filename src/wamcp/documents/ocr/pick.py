@@ -23,7 +23,8 @@ def read_picture(picture: Image.Image, languages: str, engine: str, scan: bool =
     (``tesseract 5.3.0 eng+por``, ``rapidocr 3.10.0``) says what was used. ``engine`` is one of ENGINES. ``auto`` takes
     RapidOCR for photographs and tesseract for scans and for what RapidOCR has no letters for, and asks the other one
     when the first is missing, fails or is unsure. Takes at most about 16 s. Raises CannotRead: ``bomb``, ``no_ocr``
-    when no reader that may be used is installed, ``ocr_failed`` when all of them failed.
+    when no reader that may be used is installed, ``slow`` when
+    none came to an end in time, ``ocr_failed`` when all of them failed.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine} is none of {', '.join(ENGINES)}")
@@ -55,9 +56,9 @@ def _order(languages: str, scan: bool) -> list[str]:
 def _best(readers: list[tuple[float, Callable[[], Reading]]], patience: Patience) -> Reading:
     best: Reading | None = None
     for good, read in readers:
+        if patience.is_thin():
+            break
         try:
-            if best:
-                patience.check()
             reading = read()
         except Exception:  # noqa: BLE001, S112 - whatever a reader's libraries raise, the other one is asked
             continue
@@ -65,7 +66,7 @@ def _best(readers: list[tuple[float, Callable[[], Reading]]], patience: Patience
             return reading
         best = reading if best is None or reading.worth > best.worth else best
     if best is None:
-        raise CannotRead("ocr_failed")
+        raise CannotRead("slow" if patience.is_thin() else "ocr_failed")
     return best
 
 

@@ -11,8 +11,8 @@ from wamcp.errors import WamcpError
 MAX_PIXELS = 50_000_000
 MAX_ASPECT = 20
 """A picture longer than so many times its width is no document, and a few kB of it can cost a reader gigabytes."""
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-"""What is decoded at all; MPO is what some telephones make of a JPEG."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""What is decoded at all; some telephones' JPEGs are MPO, which Pillow opens as JPEG."""
 LONG_SIDE = 3508
 """A4 at 300 dpi. Larger JPEGs are decoded at a half, a quarter or an eighth of their size, as long as this is left."""
 SMALL_SIDE = 1000
@@ -28,7 +28,7 @@ class CannotRead(WamcpError):
     """The picture cannot be read; ``word`` says why.
 
     ``bomb`` (too large, or of a shape that is no document's), ``broken``, ``unsupported`` (no format that is read),
-    ``no_ocr`` (no reader is installed) or ``ocr_failed`` (every reader failed).
+    ``no_ocr`` (no reader is installed), ``slow`` (none came to an end) or ``ocr_failed`` (every reader failed).
     """
 
     def __init__(self, word: str) -> None:

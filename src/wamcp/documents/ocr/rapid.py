@@ -57,9 +57,7 @@ def read(picture: Image.Image, patience: Patience) -> Reading:
     likely = (270, 90) if first.confidence >= SURE else (90, 270)
     best = first
     for degrees in likely if sideways else (180,):
-        try:
-            patience.check()
-        except RuntimeError:
+        if patience.is_thin():
             break
         upright = turned(picture, degrees)
         second = replace(_reading(_see(upright), upright.size), rotation=degrees)

@@ -25,11 +25,15 @@ from wamcp.documents.ocr.prepare import for_tesseract
 from wamcp.documents.ocr.reading import Piece, Reading, joined, reading_of
 from wamcp.documents.ocr.turn import best_of_turns, turned
 
-SURE = 0.78
-"""The mean confidence of pages that are upright and in one of the languages; others stay below it."""
+SURE = 0.7
+"""The mean confidence of what is upright and in one of the languages; other ways up it stays below 0.5."""
+LIKELY = 0.5
+"""Enough when tesseract had said before which way is up."""
 OSD_SURE = 2.0
 """Tesseract's own measure. Where it was wrong about receipts it was at 1.6 or less."""
 SCRIPT_SURE = 1.0
+LOOK_SIDE = 1600
+"""In pixels; enough to see which way up a page is."""
 FEW = 8
 """So few letters are no reason to be sure of anything."""
 KEPT = 0.25
@@ -72,32 +76,17 @@ def read(picture: Image.Image, languages: str, scan: bool, patience: Patience) -
     """
     clean = for_tesseract(picture)
     chosen = spoken.usable(spoken.named(languages), languages_installed())
-    first = _read(clean, chosen, scan, patience)
-    if first.confidence >= SURE and len(first.text) >= FEW:
-        return first
-    with contextlib.suppress(RuntimeError):
-        return _look_again(clean, chosen, scan, patience, first)
-    return first
-
-
-def _look_again(clean: Image.Image, chosen: list[str], scan: bool, patience: Patience, first: Reading) -> Reading:
     degrees, script = _orientation(clean, patience)
-    wider = spoken.with_script(chosen, script, languages_installed()) if script else chosen
+    if script:
+        chosen = spoken.with_script(chosen, script, languages_installed())
 
     def read_turned(by: int) -> Reading:
-        patience.check()
-        return replace(_read(turned(clean, by), wider, scan, patience), rotation=by)
+        return replace(_read(turned(clean, by), chosen, scan, patience), rotation=by)
 
-    if wider != chosen:
-        first = max(first, read_turned(0), key=lambda reading: reading.worth)
-        if first.confidence >= SURE and len(first.text) >= FEW:
-            return first
-    if degrees == 0:
+    first = read_turned(degrees or 0)
+    if first.confidence >= (SURE if degrees is None else LIKELY) and len(first.text) >= FEW:
         return first
-    if degrees:
-        second = read_turned(degrees)
-        return second if second.worth > first.worth else first
-    return best_of_turns(first, read_turned, SURE)
+    return best_of_turns(first, read_turned, SURE, patience)
 
 
 def _orientation(clean: Image.Image, patience: Patience) -> tuple[int | None, str | None]:
@@ -105,9 +94,12 @@ def _orientation(clean: Image.Image, patience: Patience) -> tuple[int | None, st
     if "osd" not in languages_installed():
         return None, None
     try:
+        small = clean.copy()
+        small.thumbnail((LOOK_SIDE, LOOK_SIDE))
+        small.format = "PPM"
         with _tame():
-            seen = pytesseract.image_to_osd(clean, output_type=pytesseract.Output.DICT, timeout=patience.left())
-    except (pytesseract.TesseractError, ValueError, KeyError):
+            seen = pytesseract.image_to_osd(small, output_type=pytesseract.Output.DICT, timeout=patience.left())
+    except (RuntimeError, ValueError, KeyError):
         return None, None
     degrees = int(seen["rotate"]) if float(seen["orientation_conf"]) >= OSD_SURE else None
     return degrees, str(seen["script"]) if float(seen["script_conf"]) >= SCRIPT_SURE else None

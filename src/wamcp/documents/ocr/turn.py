@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from wamcp.documents.ocr.patience import Patience
 from wamcp.documents.ocr.reading import Reading
 
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
@@ -15,16 +16,19 @@ def turned(picture: Image.Image, degrees: int) -> Image.Image:
     return picture.transpose(_TURNS[degrees]) if degrees else picture
 
 
-def best_of_turns(first: Reading, read: Callable[[int], Reading], sure: float) -> Reading:
-    """The reading of most worth, of ``first`` and those at 90, 180 and 270 degrees; the first that is ``sure`` ends it.
+def best_of_turns(first: Reading, read: Callable[[int], Reading], sure: float, patience: Patience) -> Reading:
+    """The reading of most worth, of ``first`` and those at the other turns; one that is ``sure`` ends it.
 
-    ``read`` reads the picture turned by so many degrees.
+    ``read`` reads the picture turned by so many degrees. It also ends when ``patience`` does.
     """
     best = first
-    for degrees in (180, 270, 90):
-        other = read(degrees)
+    for degrees in (0, 180, 270, 90):
+        if degrees == first.rotation or best.confidence >= sure or patience.is_thin():
+            continue
+        try:
+            other = read(degrees)
+        except RuntimeError:
+            break
         if other.worth > best.worth:
             best = other
-            if best.confidence >= sure:
-                break
     return best
