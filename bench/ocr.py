@@ -84,7 +84,10 @@ def _work(corpus: Path, engine: str, limit: int, turns: int) -> None:
         truth = (corpus / "truth" / f"{name}.txt").read_text()
         wide = sum("  " in line.text for line in page.lines)
         seen["receipts"].append((name, recall(truth, page.text), second, wide))
-        print(f"{engine} {name} {recall(truth, page.text):.2f} {second:.1f} s {page.rotation} {page.confidence}", file=sys.stderr)
+        print(
+            f"{engine} {name} {recall(truth, page.text):.2f} {second:.1f} s {page.rotation} {page.confidence}",
+            file=sys.stderr,
+        )
     for name, ok in _snippets(corpus, index, engine):
         seen["snippets"].append((name, ok))
     for name in receipts[:: max(1, len(receipts) // turns)][:turns] if turns else []:

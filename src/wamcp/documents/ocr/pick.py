@@ -7,7 +7,7 @@ from PIL import Image
 from wamcp.documents.ocr import languages as spoken
 from wamcp.documents.ocr import rapid, tesseract
 from wamcp.documents.ocr.patience import Patience
-from wamcp.documents.ocr.prepare import CannotRead, check_size
+from wamcp.documents.ocr.prepare import CannotRead, check_size, is_blank
 from wamcp.documents.ocr.reading import Reading
 from wamcp.documents.shapes import Page, TextSource
 
@@ -33,15 +33,17 @@ def read_picture(picture: Image.Image, languages: str, engine: str, scan: bool =
     check_size(*picture.size)
     if picture.mode not in ("L", "RGB"):
         picture = picture.convert("RGB")
+    names = [engine] if engine != "auto" else _order(languages, scan)
+    there = {"tesseract": tesseract.available, "rapidocr": rapid.available}
+    if not (names := [name for name in names if there[name]()]):
+        raise CannotRead("no_ocr")
+    if is_blank(picture):
+        return Page(number=1, text="", source=TextSource.OCR, engine=names[0])
     patience = Patience()
     readers: dict[str, Callable[[], Reading]] = {
         "tesseract": lambda: tesseract.read(picture, languages, scan, patience),
         "rapidocr": lambda: rapid.read(picture, patience),
     }
-    names = [engine] if engine != "auto" else _order(languages, scan)
-    there = {"tesseract": tesseract.available, "rapidocr": rapid.available}
-    if not (names := [name for name in names if there[name]()]):
-        raise CannotRead("no_ocr")
     return _page(_best([(GOOD[name], readers[name]) for name in names], patience))
 
 

@@ -4,7 +4,7 @@ import struct
 import warnings
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from wamcp.errors import WamcpError
 
@@ -20,6 +20,9 @@ MAX_ENLARGEMENT = 4.0
 PAGE_PIXELS = 12_000_000
 DARK = 100
 """Of 255. A picture whose middle shade is darker has light letters on dark ground."""
+
+FAINT = 16
+"""Of 255: so little between the darkest and the lightest point is no letter."""
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -71,6 +74,12 @@ def check_size(width: int, height: int) -> None:
     """Raises CannotRead (``bomb``) for pictures that are too large or too long to be a document."""
     if width * height > MAX_PIXELS or max(width, height) > MAX_ASPECT * min(width, height):
         raise CannotRead("bomb")
+
+
+def is_blank(picture: Image.Image) -> bool:
+    """Whether there is nothing on it, not even faint letters."""
+    low, high = ImageStat.Stat(picture.convert("L")).extrema[0]
+    return high - low < FAINT
 
 
 def _decode(file: BinaryIO) -> Image.Image:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import mean, median
 
 from wamcp.documents.shapes import Line
@@ -74,7 +75,7 @@ def joined(row: Sequence[Piece]) -> str:
     """The pieces in their order, as far apart as they stand: one blank between words, two or more between columns."""
     letter = median(piece.letter for piece in row)
     text = row[0].text
-    for before, after in zip(row, row[1:], strict=False):
+    for before, after in pairwise(row):
         # Whichever of the two stands further left: Arabic is written the other way.
         gap = max(after.box[0] - before.box[2], before.box[0] - after.box[2])
         text += " " * (1 if gap < COLUMN_GAP * letter else 2 if gap < WIDE_GAP * letter else 4) + after.text

@@ -1,0 +1,64 @@
+"""Pictures of invented slips, drawn with the font that comes with Pillow."""
+
+import io
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+PORTUGUESE = [
+    ("PADARIA SOL NASCENTE", ""),
+    ("Rua das Flores 120", ""),
+    ("Recibo", "RB-20417"),
+    ("Pão francês", "12,50"),
+    ("Café com leite", "8,90"),
+    ("Total", "21,40"),
+    ("Obrigado e até amanhã", ""),
+]
+SPANISH = [
+    ("FERRETERIA LOS ALAMOS", ""),
+    ("Calle Mayor 14", ""),
+    ("Factura", "F-88213"),
+    ("Martillo pequeño", "14,75"),
+    ("Tornillos", "3,20"),
+    ("Importe total", "17,95"),
+    ("Gracias por su compra", ""),
+]
+ENGLISH = [
+    ("HARBOUR STATIONERY", ""),
+    ("14 Quay Street", ""),
+    ("Receipt", "HS-55192"),
+    ("Notebook, ruled", "6.40"),
+    ("Fountain pen", "23.15"),
+    ("Grand total", "29.55"),
+    ("Thank you, come again", ""),
+]
+
+
+def slip(
+    rows: Sequence[tuple[str, str]], letters: int = 36, ink: str = "black", paper: str = "white", width: int = 900
+) -> Image.Image:
+    """A slip ``width`` pixels wide: what was bought on the left, what it cost on the right, a row each."""
+    step = letters * 2
+    picture = Image.new("RGB", (width, step * (len(rows) + 1)), paper)
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(letters)
+    for number, (left, right) in enumerate(rows):
+        y = letters + number * step
+        pen.text((letters, y), left, ink, font)
+        pen.text((width - letters, y), right, ink, font, anchor="ra")
+    return picture
+
+
+def see_through(picture: Image.Image) -> Image.Image:
+    """The ink alone, on nothing."""
+    ink = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+    ink.putalpha(picture.convert("L").point(lambda shade: 255 - shade))
+    return ink
+
+
+def as_file(picture: Image.Image, kind: str = "PNG", **options: object) -> io.BytesIO:
+    """The picture in a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    file.seek(0)
+    return file
