@@ -1,4 +1,4 @@
-"""Pictures of invented slips, drawn with the font that comes with Pillow."""
+"""Pictures of invented slips, drawn with the font that comes with Pillow, which has no accents."""
 
 import io
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ PORTUGUESE = [
     ("PADARIA SOL NASCENTE", ""),
     ("Rua das Flores 120", ""),
     ("Recibo", "RB-20417"),
-    ("Pão francês", "12,50"),
-    ("Café com leite", "8,90"),
+    ("Sonho de creme", "12,50"),
+    ("Leite quente", "8,90"),
     ("Total", "21,40"),
-    ("Obrigado e até amanhã", ""),
+    ("Obrigado e volte sempre", ""),
 ]
 SPANISH = [
     ("FERRETERIA LOS ALAMOS", ""),
     ("Calle Mayor 14", ""),
     ("Factura", "F-88213"),
-    ("Martillo pequeño", "14,75"),
+    ("Martillo grande", "14,75"),
     ("Tornillos", "3,20"),
     ("Importe total", "17,95"),
     ("Gracias por su compra", ""),

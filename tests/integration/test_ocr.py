@@ -20,7 +20,7 @@ from wamcp.documents.ocr.prepare import CannotRead, open_picture
 from wamcp.documents.ocr.turn import turned
 from wamcp.documents.shapes import Page, TextSource
 
-ARABIC = Path(__file__).parents[1] / "fixtures/documents/arabic.png"
+FIXTURES = Path(__file__).parents[1] / "fixtures/documents"
 LANGUAGES = "eng+por+spa"
 needs_tesseract = pytest.mark.skipif(
     not {"eng", "por", "spa", "osd"} <= set(tesseract.languages_installed()),
@@ -56,6 +56,13 @@ def test_slips_are_read_with_their_columns(engine: str, rows: list[tuple[str, st
 
 
 @either
+def test_accents_are_read(engine: str) -> None:
+    page = read_picture(open_picture(io.BytesIO((FIXTURES / "accents.png").read_bytes())), "por+spa+eng", engine)
+    for word in ("Pão", "Informação", "Ação", "pequeño", "Português", "São", "Señora"):
+        assert word in page.text.split(), page.text
+
+
+@either
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_turned_slips_are_read_in_their_order_and_the_turn_is_told(engine: str, degrees: int) -> None:
     page = read_picture(turned(slip(SPANISH), 360 - degrees), LANGUAGES, engine)
@@ -76,8 +83,8 @@ CONDITIONS: dict[str, Callable[[], Image.Image]] = {
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_slips_in_every_condition_are_read(engine: str, condition: str) -> None:
     page = read_picture(CONDITIONS[condition](), LANGUAGES, engine)
-    assert ["Grand total", "29.55"] in rows_read(page)
-    assert ["Receipt", "HS-55192"] in rows_read(page)
+    right = sum(row in rows_read(page) for row in wanted(ENGLISH))
+    assert right >= (len(ENGLISH) if engine == "rapidocr" else len(ENGLISH) - 1), page.text
 
 
 @needs_rapidocr
@@ -120,7 +127,7 @@ def test_missing_languages_are_done_without_and_said() -> None:
 def test_arabic_is_read_by_tesseract_whether_it_was_expected_or_not(asked: str) -> None:
     if "ara" not in tesseract.languages_installed():
         pytest.skip("the Arabic pack is not installed: sh scripts/install_tesseract.sh")
-    page = read_picture(open_picture(io.BytesIO(ARABIC.read_bytes())), asked, "auto")
+    page = read_picture(open_picture(io.BytesIO((FIXTURES / "arabic.png").read_bytes())), asked, "auto")
     assert page.engine.startswith("tesseract") and "ara" in page.engine
     total = next(line.text for line in page.lines if "29.55" in line.text)
     assert total.split() == ["المجموع", "29.55"]
@@ -174,7 +181,11 @@ for engine in ("auto", "rapidocr"):
         print(refused.word)
 """
 BLOCK = "sys.modules.update(rapidocr=None, onnxruntime=None, numpy=None)"
-UNPLUG = "socket.getaddrinfo = socket.socket = None"
+UNPLUG = """
+def unplugged(*_, **__):
+    raise OSError("no network")
+socket.getaddrinfo = socket.socket.connect = unplugged
+"""
 
 
 def in_a_process(block: str, path: str = os.environ["PATH"]) -> list[str]:

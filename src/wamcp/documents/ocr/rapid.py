@@ -1,7 +1,7 @@
 """The better reader of photographs: RapidOCR, from the extra ``ocr``, with the models of its wheel and one thread."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -23,6 +23,7 @@ SURE = 0.88
 LOOK_SIDE = 960
 """Letters are looked for in the picture shrunk to this, and read in the picture itself."""
 READ_SIDE = 2000
+UNREAD = "\ufffd"
 LONG = 3.0
 """A picture longer than so many times its width is read in strips, or its letters would shrink away."""
 SHARE_UPRIGHT = 1.5
@@ -81,9 +82,16 @@ def _see(picture: Image.Image) -> list[Quad]:
         scale = picture.width / strip.width
         # OpenCV counts blue, green, red.
         seen = _reader()(numpy.ascontiguousarray(numpy.asarray(strip)[:, :, ::-1]))
-        for corners, text, sure in zip(_listed(seen.boxes), seen.txts or (), seen.scores or (), strict=True):
-            found.append(([(x * scale, y * scale + top) for x, y in corners.tolist()], text.strip(), float(sure)))
-    return [quad for quad in found if quad[1]]
+        for box, text, sure in zip(_listed(seen.boxes), seen.txts or (), seen.scores or (), strict=True):
+            corners = [(x * scale, y * scale + top) for x, y in box.tolist()]
+            found.append((corners, *(_unread(corners) if text == UNREAD else (text.strip(), float(sure)))))
+    return found
+
+
+def _unread(corners: Sequence[tuple[float, float]]) -> tuple[str, float]:
+    """As many letters as would stand there, none of them sure: what is written in another script."""
+    sides = sorted((math.dist(corners[0], corners[1]), math.dist(corners[0], corners[3])))
+    return UNREAD * max(1, round(2 * sides[1] / max(1.0, sides[0]))), 0.0
 
 
 def _listed(boxes: Any) -> list[Any]:
@@ -143,8 +151,17 @@ def _models() -> list[Path]:
 def _reader() -> Any:
     from rapidocr import RapidOCR
 
+    class Reader(RapidOCR):  # type: ignore[misc]
+        """RapidOCR forgets the boxes in which it found no letter it knows; we have to know of them."""
+
+        def run_ocr_steps(self, *given: Any) -> Any:
+            places, turns, words, pieces = super().run_ocr_steps(*given)
+            if words.txts is not None:
+                words.txts = tuple(text if text.strip() else UNREAD for text in words.txts)
+            return places, turns, words, pieces
+
     finds, reads = _models()
-    return RapidOCR(
+    return Reader(
         params={
             "Global.log_level": "critical",
             "Global.use_cls": False,
