@@ -151,7 +151,7 @@ def _models() -> list[Path]:
 def _reader() -> Any:
     from rapidocr import RapidOCR
 
-    class Reader(RapidOCR):  # type: ignore[misc]
+    class Reader(RapidOCR):
         """RapidOCR forgets the boxes in which it found no letter it knows; we have to know of them."""
 
         def run_ocr_steps(self, *given: Any) -> Any:
