@@ -1,0 +1,116 @@
+"""The child: the only process in which bytes of strangers are parsed. It limits itself before it looks at them."""
+
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+import msgspec
+
+from wamcp.documents import wire
+from wamcp.documents.budget import Budget
+from wamcp.documents.report import Report
+from wamcp.documents.sandbox import OUT_OF_MEMORY
+from wamcp.documents.trouble import Enough, OutOfTime, Unreadable
+
+_OPEN_FILES = 64
+_DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
+_FINISH_SECONDS = 1.0
+"""CPU seconds kept back for layout and fields."""
+
+
+def main(job: str) -> None:
+    """Does the :class:`wire.Job` in ``job`` (JSON) on standard input, answers on what was standard output."""
+    asked = msgspec.json.decode(job.encode(), type=wire.Job)
+    _confine(asked)
+    logging.disable(logging.CRITICAL)
+    answers = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+
+    def send(answer: wire.Answer) -> None:
+        frame = memoryview(wire.framed(answer))
+        while frame:
+            frame = frame[os.write(answers, frame) :]
+
+    try:
+        with open(0, "rb", closefd=False) as file:
+            _TASKS[asked.task](file, asked, send)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    os._exit(0)
+
+
+def _confine(job: wire.Job) -> None:
+    for what, soft, hard in (
+        (resource.RLIMIT_AS, job.memory, job.memory),
+        (resource.RLIMIT_CPU, job.cpu_seconds, job.cpu_seconds + 1),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
+        (resource.RLIMIT_FSIZE, job.file_bytes, job.file_bytes),
+        (resource.RLIMIT_CORE, 0, 0),
+    ):
+        resource.setrlimit(what, (soft, hard))
+    if sys.platform == "linux":
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_DEATH_OF_PARENT, signal.SIGKILL, 0, 0, 0)
+
+
+def _read(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) -> None:
+    from wamcp.documents.readers.registry import read
+    from wamcp.documents.sniff import sniff
+
+    report, budget = Report(send, job.text_bytes), Budget(job.cpu_seconds - _FINISH_SECONDS)
+    error: str | None = None
+    try:
+        with budget.at_most(job.cpu_seconds):
+            mime = sniff(file)
+        send(wire.Kind(mime))
+        read(mime, file, job, report, budget)
+    except Unreadable as trouble:
+        error = trouble.word
+    except Enough:
+        pass
+    except OutOfTime:
+        report.truncated = True
+        error = None if report.pages else "timeout"
+    except MemoryError:
+        error = "memory"
+    except Exception:  # noqa: BLE001 - whatever a library raises for a document that is broken
+        error = "broken"
+    report.done(error)
+    if error is None and not report.pictures:
+        _tell_fields(list(report.pages.values()), report.attachments, send)
+
+
+def _look(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) -> None:
+    from wamcp.documents.readers.picture import look
+
+    look(file, job, send)
+
+
+def _finish(file: BinaryIO, _job: wire.Job, send: Callable[[wire.Answer], None]) -> None:
+    material = msgspec.msgpack.decode(file.read(), type=wire.Material)
+    _tell_fields(material.pages, material.attachments, send)
+
+
+def _tell_fields(pages: list[Any], attachments: list[bytes], send: Callable[[wire.Answer], None]) -> None:
+    from wamcp.documents.language import language_of
+    from wamcp.documents.neighbours import read_fields
+
+    pages = sorted(pages, key=lambda page: page.number)
+    language = language_of("\n".join(page.text for page in pages))
+    fields = read_fields()
+    send(wire.Finished(fields(pages, attachments) if fields else {}, language))
+
+
+_TASKS: dict[str, Callable[[BinaryIO, wire.Job, Callable[[wire.Answer], None]], None]] = {
+    "read": _read,
+    "look": _look,
+    "finish": _finish,
+}
