@@ -19,7 +19,7 @@ from wamcp.documents.trouble import Enough, OutOfTime, Unreadable
 
 _OPEN_FILES = 64
 _DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
-_FINISH_SECONDS = 1.0
+_FINISH_SECONDS = 2.0
 """CPU seconds kept back for layout and fields."""
 
 
@@ -84,6 +84,8 @@ def _read(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) ->
     except Exception:  # noqa: BLE001 - whatever a library raises for a document that is broken
         error = "broken"
     report.done(error)
+    if error is None and report.afterwards is not None:
+        report.afterwards()
     if error is None and not report.pictures:
         _tell_fields(list(report.pages.values()), report.attachments, send)
 

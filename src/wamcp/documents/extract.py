@@ -131,7 +131,7 @@ class _Reading:
     def _keep(self, page: Page, error: str | None) -> None:
         """A picture that could not be read keeps what little text the page itself has."""
         before = self._pages.get(page.number)
-        if before and before.text and len(before.text) > len(page.text):
+        if page.source == TextSource.OCR and before and len(before.text) > len(page.text):
             page = replace(page, text=before.text)
         text = cut(page.text, self._room + (len(before.text.encode()) if before else 0))
         self._was_cut |= text != page.text

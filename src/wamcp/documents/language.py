@@ -1,4 +1,4 @@
-"""Which language a text is in: by its script, and where several share one, by the little words."""
+"""Which language a text is in: by its script, and where several share one, by the little words and those that stand on bills."""
 
 import re
 import unicodedata
@@ -16,13 +16,20 @@ _SCRIPTS = {
     "ARMENIAN": "hy", "GEORGIAN": "ka", "TELUGU": "te", "GUJARATI": "gu",
 }  # fmt: skip
 _LITTLE_WORDS = {
-    "en": "the and of to in is for on with this that are be at as by from or your you it not have we will was our",
-    "pt": "o de que e do da em um para com não uma os no se na por mais as dos ao das foi seu sua ou pelo à são você",
-    "es": "el la de que y en los del se las por un para con no una su al lo como más este ha o sus sobre le usted son",
-    "fr": "le la de et les des en un une du est que dans pour qui sur au par pas plus ce ne se sont avec vous nous",
-    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus wir",
-    "it": "il di che e la per un in del è da con non della sono le al si dei una come più alla nel gli i lo ha delle",
-    "nl": "de het een van en in is dat op te zijn met voor niet aan er om ook als bij door naar uw wij u we deze of",
+    "en": "the and of to in is for on with this that are be at as by from or your you it not have we will was our "
+    "invoice date amount payment order due tax price",
+    "pt": "o de que e do da em um para com não uma os no se na por mais as dos ao das foi seu sua ou pelo à são você "
+    "fatura nota data valor pagamento pedido preço fiscal",
+    "es": "el la de que y en los del se las por un para con no una su al lo como más este ha o sus sobre le usted son "
+    "factura fecha importe pago pedido precio iva cliente",
+    "fr": "le la de et les des en un une du est que dans pour qui sur au par pas plus ce ne se sont avec vous nous "
+    "facture montant paiement commande prix tva client ttc",
+    "de": "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus wir "
+    "rechnung datum betrag zahlung bestellung preis mwst kunde menge",
+    "it": "il di che e la per un in del è da con non della sono le al si dei una come più alla nel gli i lo ha delle "
+    "fattura data importo pagamento ordine prezzo iva cliente",
+    "nl": "de het een van en in is dat op te zijn met voor niet aan er om ook als bij door naar uw wij u we deze of "
+    "factuur datum bedrag betaling bestelling prijs btw klant aantal",
     "la": "et in non est sed ad ut cum ex qui quod per ab aut enim sit quae ac nec atque ipsum",
     "id": "dan yang di untuk dengan ini dari pada tidak dalam itu akan adalah ke oleh anda kami sudah atau saya",
     "tr": "ve bir bu için ile da de olarak çok daha en gibi olan ne var kadar sonra mi değil veya",

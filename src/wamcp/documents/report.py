@@ -23,11 +23,15 @@ class Report:
         self.truncated = False
         self.engine = ""
         self.engine_version = ""
+        self.afterwards: Callable[[], None] | None = None
+        """What improves the text when it is complete and safe."""
         self._room = room
 
     def page(self, number: int, text: str, source: TextSource = TextSource.TEXT, engine: str = "") -> None:
-        """One page, sheet or slide. Raises :class:`Enough` when no more text is kept."""
+        """One page, sheet or slide; it takes the place of one with the same number. Raises :class:`Enough` when no more text is kept."""
         wanted = clean(text)
+        if number in self.pages:
+            self._room += len(self.pages[number].text.encode())
         kept = cut(wanted, self._room)
         self._room -= len(kept.encode())
         page = Page(number=number, text=kept, source=source, engine=engine or self.engine)

@@ -11,6 +11,7 @@ from wamcp.documents import wire
 from wamcp.documents.budget import Budget
 from wamcp.documents.clean import is_garbage, letters
 from wamcp.documents.neighbours import lines_of
+from wamcp.documents.readers.second import is_better
 from wamcp.documents.report import Report
 from wamcp.documents.trouble import Bomb, Encrypted, Enough, OutOfTime, Unreadable
 
@@ -21,12 +22,13 @@ _PAGE_SECONDS = 1.5
 _SLOW_SHARE = 0.6
 """When so much of the time is used, the rest of the pages goes to PDFium, which is ten times as fast."""
 _OPEN_SECONDS = 2.0
+_AFTERWARDS_SECONDS = 1.0
 _OPERATORS = 1_000_000_000
 """A large drawing is no bomb; it is the time of a page that bounds how much of it is looked at."""
 
 
 def read(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> None:
-    """All pages into ``report``, then their layout and the attachments. Raises as ``registry.read`` says."""
+    """All pages and the attachments into ``report``, and afterwards their layout. Raises as ``registry.read`` says."""
     report.engine, report.engine_version = "pypdf", pypdf.__version__
     later = _Later(file)
     try:
@@ -40,7 +42,7 @@ def read(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> None:
     except Exception:  # noqa: BLE001 - whatever pypdf cannot open PDFium may
         failed = None
     _by_pdfium(later, failed, job, report, budget)
-    _lay_out(later, report, budget)
+    report.afterwards = lambda: _afterwards(later, report, Budget(_AFTERWARDS_SECONDS))
 
 
 def _by_pypdf(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> list[int]:
@@ -129,15 +131,20 @@ def _again(later: "_Later", numbers: list[int], report: Report, budget: Budget) 
         report.page(number, "" if is_garbage(text) else text, engine="pypdfium2")
 
 
-def _lay_out(later: "_Later", report: Report, budget: Budget) -> None:
-    """Where the words of the first pages stand; it is a help for the fields, and its trouble is nobody's."""
+def _afterwards(later: "_Later", report: Report, budget: Budget) -> None:
+    """With the text safe: pages in which pypdf ran words together, and where the words of the first pages stand.
+
+    All of it makes a text better and none of it is needed, so its trouble is nobody's.
+    """
     lines = lines_of()
-    if lines is None:
-        return
-    pages = [n for n in sorted(report.pages)[:LAID_PAGES] if n not in report.pictures]
-    with suppress(Exception, OutOfTime):
-        for number in pages:
-            with budget.at_most(_PAGE_SECONDS):
+    laid = sorted(report.pages)[:LAID_PAGES]
+    with suppress(Exception, OutOfTime), budget.at_most(_AFTERWARDS_SECONDS):
+        for number, page in list(report.pages.items()):
+            if number in report.pictures:
+                continue
+            if page.engine == "pypdf" and is_better(text := later.text_of(number), page.text) and not is_garbage(text):
+                report.page(number, text, engine="pypdfium2")
+            if lines and number in laid:
                 report.laid(number, lines(later.open()[number - 1]))
 
 

@@ -32,8 +32,9 @@ def count(file: BinaryIO, job: wire.Job, report: Report) -> None:
 
 def look(file: BinaryIO, job: wire.Job, send: Send) -> None:
     """Reads the pages of ``job`` as pictures and sends each; one that fails comes out empty, with a word why."""
-    read = read_picture() if job.engine != "none" else None
-    picture_of = _pdf_pages(file) if read and sniff(file) == PDF else lambda number: _frame(file, number)
+    is_pdf = sniff(file) == PDF
+    read = read_picture(is_scan=is_pdf) if job.engine != "none" else None
+    picture_of = _pdf_pages(file) if read and is_pdf else lambda number: _frame(file, number)
     for number in job.pages:
         page, error = _nothing(number), "no_ocr"
         if read is not None:
@@ -89,7 +90,7 @@ def _frame(file: BinaryIO, number: int) -> Any:
 
 
 def _opened(file: BinaryIO) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = None  # our own limit is the lower one, and an error instead of a warning
+    Image.MAX_IMAGE_PIXELS = PIXELS
     file.seek(0)
     try:
         picture = Image.open(file)
