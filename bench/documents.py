@@ -26,9 +26,15 @@ class Result(NamedTuple):
 
     found: Extraction
     seconds: float
+    cpu: float
     snippets: float | None
     recall: float | None
     agreement: float | None
+
+
+def children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def words(text: str) -> "Counter[str]":
@@ -50,9 +56,9 @@ def by_pdfium(path: Path) -> str:
 
 def measured(directory: Path, row: dict[str, str], limits: Limits) -> Result:
     path = directory / row["file"]
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), children_cpu()
     found = extract(path, limits)
-    seconds = time.perf_counter() - begin
+    seconds, cpu = time.perf_counter() - begin, children_cpu() - cpu
     text = "\n".join(page.text for page in found.pages)
     flat = " ".join(text.split()).lower()
     snippets = [snippet for snippet in row["snippets"].split("||") if snippet]
@@ -60,7 +66,7 @@ def measured(directory: Path, row: dict[str, str], limits: Limits) -> Result:
     truth = (directory / row["truth_text"]).read_text() if row["truth_text"] else None
     has_text = row["kind"] in ("text-pdf", "invoice-pdf", "invoice-pdf+xml")
     second = recall(text, by_pdfium(path)) if has_text and found.state == "done" else None
-    return Result(found, seconds, shares, recall(text, truth) if truth else None, second)
+    return Result(found, seconds, cpu, shares, recall(text, truth) if truth else None, second)
 
 
 def mean(values: list[float | None]) -> str:
@@ -86,7 +92,18 @@ def main() -> None:
             told = result.found
             shares = f"{mean([result.snippets])} {mean([result.recall])} {mean([result.agreement])}"
             print(f"{row['file'][:60]:60} {told.state:10} {told.error} {told.language} {result.seconds:.2f} s {shares}")
-    heads = ("kind", "files", "states", "snippets", "word recall", "as PDFium", "median ms", "p95 ms", "total s")
+    heads = (
+        "kind",
+        "files",
+        "states",
+        "snippets",
+        "word recall",
+        "as PDFium",
+        "median ms",
+        "p95 ms",
+        "CPU ms",
+        "total s",
+    )
     print_table(heads, [line(kind, results) for kind, results in sorted(kinds.items())])
     print(f"largest child: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024} MB")
 
@@ -103,6 +120,7 @@ def line(kind: str, results: list[Result]) -> tuple[object, ...]:
         mean([result.agreement for result in results]),
         round(percentile(times, 0.5) * 1000),
         round(percentile(times, 0.95) * 1000),
+        round(percentile([result.cpu for result in results], 0.5) * 1000),
         f"{sum(times):.1f}",
     )
 

@@ -103,7 +103,7 @@ def self_form() -> bytes:
 
 
 def many_operators() -> bytes:
-    return one_page(packed(144 * MIB, b"0 0 m ", filler=b"1 1 l " * 5 + b"S "), b"/Filter/FlateDecode")
+    return one_page(packed(48 * MIB, filler=b"n "), b"/Filter/FlateDecode")
 
 
 def nested_arrays() -> bytes:

@@ -2,23 +2,18 @@
 
 import logging
 import os
-import resource
-import signal
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, BinaryIO
 
 import msgspec
 
 from wamcp.documents import wire
 from wamcp.documents.budget import Budget
+from wamcp.documents.confine import confine
 from wamcp.documents.report import Report
 from wamcp.documents.sandbox import OUT_OF_MEMORY
 from wamcp.documents.trouble import Enough, OutOfTime, Unreadable
 
-_OPEN_FILES = 64
-_DEATH_OF_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 _FINISH_SECONDS = 2.0
 """CPU seconds kept back for layout and fields."""
 
@@ -26,7 +21,7 @@ _FINISH_SECONDS = 2.0
 def main(job: str) -> None:
     """Does the :class:`wire.Job` in ``job`` (JSON) on standard input, answers on what was standard output."""
     asked = msgspec.json.decode(job.encode(), type=wire.Job)
-    _confine(asked)
+    confine(asked)
     logging.disable(logging.CRITICAL)
     answers = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -43,22 +38,6 @@ def main(job: str) -> None:
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     os._exit(0)
-
-
-def _confine(job: wire.Job) -> None:
-    for what, soft, hard in (
-        (resource.RLIMIT_AS, job.memory, job.memory),
-        (resource.RLIMIT_CPU, job.cpu_seconds, job.cpu_seconds + 1),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES, _OPEN_FILES),
-        (resource.RLIMIT_FSIZE, job.file_bytes, job.file_bytes),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        resource.setrlimit(what, (soft, hard))
-    if sys.platform == "linux":
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_DEATH_OF_PARENT, signal.SIGKILL, 0, 0, 0)
 
 
 def _read(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) -> None:

@@ -17,7 +17,7 @@ from wamcp.documents.clean import cut
 from wamcp.documents.limits import Allowance, Limits
 from wamcp.documents.sandbox import Ending, Run, run
 from wamcp.documents.shapes import DocumentState, Extraction, Page, TextSource
-from wamcp.documents.sniff import HEAD_BYTES, sniff_head
+from wamcp.documents.sniff import HEAD_BYTES, PICTURES, TIFF, sniff_head
 
 DEATHS = frozenset({Ending.TIMEOUT, Ending.MEMORY, Ending.KILLED})
 _MOST_DEATHS = 2
@@ -78,7 +78,11 @@ class _Reading:
         self._mime = sniff_head(os.pread(self._descriptor, HEAD_BYTES, 0))
         if size > self._limits.document_bytes:
             return Extraction(state=DocumentState.TOO_LARGE, mime=self._mime)
-        ending = self._take(self._child("read", self._limits.text))
+        ending = Ending.FINISHED
+        if self._mime in PICTURES and self._mime != TIFF and self._limits.ocr_pages:
+            self._read = wire.Read(pages_total=1, pictures=[1])
+        else:
+            ending = self._take(self._child("read", self._limits.text))
         if self._read is None:
             return self._died(ending)
         if self._read.pictures:

@@ -1,4 +1,4 @@
-"""Which language a text is in: by its script, and where several share one, by the little words and those that stand on bills."""
+"""Which language a text is in: by its script, or by little words and those of bills."""
 
 import re
 import unicodedata

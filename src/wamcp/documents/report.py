@@ -28,7 +28,10 @@ class Report:
         self._room = room
 
     def page(self, number: int, text: str, source: TextSource = TextSource.TEXT, engine: str = "") -> None:
-        """One page, sheet or slide; it takes the place of one with the same number. Raises :class:`Enough` when no more text is kept."""
+        """One page, sheet or slide; it takes the place of one with the same number.
+
+        Raises :class:`Enough` when no more text is kept.
+        """
         wanted = clean(text)
         if number in self.pages:
             self._room += len(self.pages[number].text.encode())

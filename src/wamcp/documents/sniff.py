@@ -13,7 +13,8 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 TEXT, CSV, HTML, XML = "text/plain", "text/csv", "text/html", "application/xml"
-PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/tiff", "image/bmp"})
+TIFF = "image/tiff"
+PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", TIFF, "image/bmp"})
 
 HEAD_BYTES = 8192
 ENTRIES = 20_000
@@ -22,8 +23,8 @@ ENTRIES = 20_000
 _BEGINNINGS = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
-    (b"II*\0", "image/tiff"),
-    (b"MM\0*", "image/tiff"),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
     (b"{\\rtf", "application/rtf"),
     (b"\x1f\x8b\x08", "application/gzip"),
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
@@ -105,4 +106,19 @@ def _is_table(head: str) -> bool:
     return False
 
 
-__all__ = ["CSV", "DOCX", "HTML", "OLE", "PDF", "PICTURES", "PPTX", "TEXT", "XLSX", "XML", "ZIP", "sniff", "sniff_head"]
+__all__ = [
+    "CSV",
+    "DOCX",
+    "HTML",
+    "OLE",
+    "PDF",
+    "PICTURES",
+    "PPTX",
+    "TEXT",
+    "TIFF",
+    "XLSX",
+    "XML",
+    "ZIP",
+    "sniff",
+    "sniff_head",
+]

@@ -36,14 +36,17 @@ def look(file: BinaryIO, job: wire.Job, send: Send) -> None:
     read = read_picture(is_scan=is_pdf) if job.engine != "none" else None
     picture_of = _pdf_pages(file) if read and is_pdf else lambda number: _frame(file, number)
     for number in job.pages:
-        page, error = _nothing(number), "no_ocr"
-        if read is not None:
-            try:
+        page = _nothing(number)
+        error: str | None = "no_ocr"
+        try:
+            if not is_pdf:
+                _opened(file)  # refuses what is too large before anything is decoded
+            if read is not None:
                 page, error = read(picture_of(number), job.languages, job.engine), None
-            except MemoryError:
-                error = "memory"
-            except Exception as trouble:  # noqa: BLE001 - whatever a library raises for a picture that is broken
-                error = str(getattr(trouble, "word", "broken"))
+        except MemoryError:
+            error = "memory"
+        except Exception as trouble:  # noqa: BLE001 - whatever a library raises for a picture that is broken
+            error = str(getattr(trouble, "word", "broken"))
         send(wire.PageRead(_numbered(page, number), error))
 
 
@@ -78,8 +81,6 @@ def _pdf_pages(file: BinaryIO) -> Callable[[int], Image.Image]:
 
 
 def _frame(file: BinaryIO, number: int) -> Any:
-    with _opened(file):
-        pass  # refuses what is too large before anything is decoded
     file.seek(0)
     prepare = open_picture()
     if prepare is not None and number == 1:
