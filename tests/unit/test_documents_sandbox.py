@@ -12,7 +12,13 @@ from wamcp.documents import sandbox, wire
 from wamcp.documents.sandbox import Ending, run
 
 JOB = wire.Job(task="read", memory=768 << 20, cpu_seconds=6, file_bytes=1 << 20)
-BEGIN = "import os, sys; sys.path.insert(0, sys.argv[1]); from wamcp.documents import wire; say = lambda text: os.write(1, wire.framed(wire.Kind(text)))\n"
+BEGIN = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from wamcp.documents import wire
+def say(text):
+    os.write(1, wire.framed(wire.Kind(text)))
+"""
 
 
 def played(monkeypatch: pytest.MonkeyPatch, code: str, wall_seconds: float = 10) -> sandbox.Run:

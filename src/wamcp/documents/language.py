@@ -76,9 +76,18 @@ def _scripts(text: str) -> Counter[str]:
     return found
 
 
-def _by_words(text: str, languages: dict[str, str]) -> str | None:
+def known_words(text: str) -> int:
+    """How many words of ``text`` are little words of the one language that has most of them."""
+    return max(max(_scores(text, languages).values()) for languages in (_LITTLE_WORDS, _CYRILLIC))
+
+
+def _scores(text: str, languages: dict[str, str]) -> dict[str, int]:
     words = Counter(_WORD.findall(text[: 20 * _LETTERS].lower()))
-    scores = {code: sum(words[word] for word in little.split()) for code, little in languages.items()}
+    return {code: sum(words[word] for word in little.split()) for code, little in languages.items()}
+
+
+def _by_words(text: str, languages: dict[str, str]) -> str | None:
+    scores = _scores(text, languages)
     ranked = sorted(scores, key=lambda code: scores[code], reverse=True)
     best, second = scores[ranked[0]], scores[ranked[1]]
     return ranked[0] if best >= _ENOUGH_WORDS and best >= _LEAD * second else None

@@ -7,9 +7,11 @@ from typing import BinaryIO
 from charset_normalizer import from_bytes
 
 from wamcp.documents import sniff
+from wamcp.documents.language import known_words
 from wamcp.documents.report import Report
 
 _GUESSED_BYTES = 32_768
+_ENCODINGS = 8
 _BYTES = 4_000_000
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _BLOCKS = frozenset(
@@ -31,7 +33,7 @@ def read(mime: str, file: BinaryIO, report: Report) -> None:
 
 
 def decoded(content: bytes) -> str:
-    """``content`` as text: by its mark, as UTF-8 when it is that, else in the likeliest encoding of its beginning."""
+    """``content`` as text: by its mark, as UTF-8 when it is that, else as its beginning makes likely."""
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content.decode(encoding, errors="replace")
@@ -40,8 +42,13 @@ def decoded(content: bytes) -> str:
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data" and error.start > len(content) - 4:
             return content.decode(errors="ignore")
-    best = from_bytes(content[:_GUESSED_BYTES]).best()
-    return content.decode(best.encoding if best else "cp1252", errors="replace")
+    return content.decode(_likeliest(content[:_GUESSED_BYTES]), errors="replace")
+
+
+def _likeliest(content: bytes) -> str:
+    """The encoding among those that fit in which the text has most of the words that some language is full of."""
+    encodings = [match.encoding for match in from_bytes(content)][:_ENCODINGS]
+    return max([*encodings, "cp1252"], key=lambda name: known_words(content.decode(name, errors="replace")))
 
 
 def _visible(text: str) -> str:
