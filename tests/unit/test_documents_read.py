@@ -53,8 +53,8 @@ def test_a_page_that_takes_pypdf_too_long_goes_to_pdfium() -> None:
 
 def test_words_that_one_reader_runs_together_are_parted() -> None:
     rows = b"".join(
-        b"1 0 0 1 72 %d Tm (%s) Tj 1 0 0 1 300 %d Tm (%s) Tj " % (700 - 20 * at, left, 700 - 20 * at, right)
-        for at, (left, right) in enumerate([(b"Number", b"4711"), (b"Ordered", b"monday"), (b"Shipped", b"friday")])
+        b"1 0 0 1 300 %d Tm (%s) Tj 1 0 0 1 72 %d Tm (%s) Tj " % (700 - 20 * at, value, 700 - 20 * at, name)
+        for at, (value, name) in enumerate([(b"4711", b"Number"), (b"monday", b"Ordered"), (b"friday", b"Shipped")])
     )
     found = text(one_page(b"BT /F1 12 Tf " + rows + b"ET"))
     assert {"Number", "4711", "Ordered", "monday", "Shipped", "friday"} <= set(found.split())
@@ -81,6 +81,10 @@ def test_a_page_that_is_a_picture_is_left_to_ocr_and_the_others_are_read() -> No
     assert (found.state, found.error, found.pages_total) == ("done", "no_ocr", 2)
     assert [page.source for page in found.pages] == [TextSource.OCR, TextSource.TEXT]
     assert found.pages[1].text == "This page has a text of its own"
+
+
+def test_a_page_with_few_words_and_no_picture_is_no_picture() -> None:
+    assert text(good_pdf("Page 7")) == "Page 7"
 
 
 def test_a_picture_is_no_text_when_nobody_reads_pictures() -> None:

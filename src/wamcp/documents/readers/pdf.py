@@ -17,7 +17,7 @@ from wamcp.documents.trouble import Bomb, Encrypted, Enough, OutOfTime, Unreadab
 
 LAID_PAGES = 6
 PICTURE_LETTERS = 20
-"""A page with fewer visible characters is taken for a picture."""
+"""A page with fewer visible characters is taken for a picture, unless it shows some and no picture."""
 _PAGE_SECONDS = 1.5
 _SLOW_SHARE = 0.6
 """When so much of the time is used, the rest of the pages goes to PDFium, which is ten times as fast."""
@@ -32,7 +32,7 @@ def read(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> None:
     report.engine, report.engine_version = "pypdf", pypdf.__version__
     later = _Later(file)
     try:
-        failed = _by_pypdf(file, job, report, budget)
+        failed = _by_pypdf(later, job, report, budget)
     except (Unreadable, Enough):
         raise
     except LimitReachedError as trouble:
@@ -45,11 +45,11 @@ def read(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> None:
     report.afterwards = lambda: _afterwards(later, report, Budget(_AFTERWARDS_SECONDS))
 
 
-def _by_pypdf(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> list[int]:
+def _by_pypdf(later: "_Later", job: wire.Job, report: Report, budget: Budget) -> list[int]:
     """Reads what pypdf can read in its share of the time; returns the pages (from 1) that are still to be read."""
     pypdf.overwrite_configuration(stream_parsing_work_maximum_count=_OPERATORS)
     with budget.at_most(_OPEN_SECONDS):
-        reader = pypdf.PdfReader(file, strict=False)
+        reader = pypdf.PdfReader(later.file, strict=False)
         _unlock(reader)
         report.pages_total = len(reader.pages)
     count = min(report.pages_total, job.text_pages)
@@ -62,7 +62,10 @@ def _by_pypdf(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> 
             return [*failed, *range(index + 1, count + 1)]
         try:
             with budget.at_most(_PAGE_SECONDS):
-                text = reader.pages[index].extract_text()
+                page = reader.pages[index]
+                text = page.extract_text()
+                if not _shows_more(page):
+                    later.plain.add(index + 1)
         except LimitReachedError:  # what pypdf takes for a bomb PDFium would inflate
             bombs.append(index + 1)
             continue
@@ -77,6 +80,12 @@ def _by_pypdf(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> 
         raise Bomb
     report.truncated |= bool(bombs)
     return failed
+
+
+def _shows_more(page: pypdf.PageObject) -> bool:
+    """Whether anything but text can be on a page: pictures, or forms with pictures in them."""
+    resources = page.get("/Resources")
+    return bool(resources and resources.get_object().get("/XObject"))
 
 
 def _unlock(reader: pypdf.PdfReader) -> None:
@@ -111,7 +120,8 @@ def _by_pdfium(later: "_Later", failed: list[int] | None, job: wire.Job, report:
             report.engine, report.engine_version = "pypdfium2", later.version
         _again(later, failed, report, budget)
     report.truncated |= report.pages_total > job.text_pages
-    pictures = sorted(n for n, page in report.pages.items() if letters(page.text) < PICTURE_LETTERS)
+    few = [(n, letters(page.text)) for n, page in report.pages.items()]
+    pictures = sorted(n for n, count in few if count < PICTURE_LETTERS and not (count and n in later.plain))
     report.pictures = pictures[: job.ocr_pages]
     report.truncated |= len(pictures) > job.ocr_pages
 
@@ -149,11 +159,12 @@ def _afterwards(later: "_Later", report: Report, budget: Budget) -> None:
 
 
 class _Later:
-    """PDFium, loaded and given the file when it is needed."""
+    """PDFium, loaded and given the file when it is needed. ``plain`` are the pages that show text alone."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.version = ""
-        self._file = file
+        self.plain: set[int] = set()
+        self.file = file
         self._document: Any = None
 
     def open(self) -> Any:
@@ -162,9 +173,9 @@ class _Later:
             import pypdfium2
 
             self.version = str(pypdfium2.PYPDFIUM_INFO)
-            self._file.seek(0)
+            self.file.seek(0)
             try:
-                self._document = pypdfium2.PdfDocument(self._file)
+                self._document = pypdfium2.PdfDocument(self.file)
             except pypdfium2.PdfiumError as error:
                 if getattr(error, "err_code", None) == pypdfium2.raw.FPDF_ERR_PASSWORD:
                     raise Encrypted from error

@@ -46,8 +46,10 @@ def decoded(content: bytes) -> str:
 
 
 def _likeliest(content: bytes) -> str:
-    """The encoding among those that fit in which the text has most of the words that some language is full of."""
+    """The best guess; where a byte is a letter, the one in which the text has most of some language's little words."""
     encodings = [match.encoding for match in from_bytes(content)][:_ENCODINGS]
+    if encodings and len(content.decode(encodings[0], errors="replace")) < len(content):
+        return encodings[0]
     return max([*encodings, "cp1252"], key=lambda name: known_words(content.decode(name, errors="replace")))
 
 
