@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile_documents import HOSTILE, good_pdf, packed, pages, pdf, shows, stream
+from wamcp.documents import sandbox
 from wamcp.documents.extract import extract
 from wamcp.documents.limits import Allowance, Limits
 
@@ -19,6 +20,7 @@ GROWTH_MB = 50
 _WATCHED = """
 import sys
 from pathlib import Path
+from wamcp.documents import sandbox
 from wamcp.documents.extract import extract
 from wamcp.documents.limits import Limits
 
@@ -82,14 +84,33 @@ def slow_after(first: bytes, count: int) -> bytes:
     )
 
 
-def test_what_was_read_before_the_clock_ran_out_is_kept() -> None:
-    """The child has a minute of CPU time and pages enough to use it up; the wall clock ends it."""
-    allowance = Allowance(memory=768 << 20, cpu_seconds=60, wall_seconds=4, file_bytes=1 << 20)
+def test_slow_pages_are_left_out_when_the_time_is_up_and_that_is_no_error() -> None:
     document = slow_after(shows("These words come before the slow pages"), 60)
-    found = extract(io.BytesIO(document), Limits(engine="none", text=allowance))
-    assert (found.state, found.error, found.truncated) == ("timeout", "timeout", True)
+    found = extract(io.BytesIO(document), NO_OCR)
+    assert (found.state, found.truncated) == ("done", True)
     assert found.pages[0].text == "These words come before the slow pages"
-    assert found.duration_ms < 8000
+    assert found.duration_ms < 12_000
+
+
+_STUCK = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import os
+from wamcp.documents import wire
+from wamcp.documents.shapes import Page
+os.write(1, wire.framed(wire.Kind("application/pdf")))
+os.write(1, wire.framed(wire.PageRead(Page(number=1, text="read before"))))
+time.sleep(60)
+"""
+
+
+def test_what_was_read_before_a_child_got_stuck_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_START", _STUCK)
+    allowance = Allowance(memory=768 << 20, cpu_seconds=6, wall_seconds=2, file_bytes=1 << 20)
+    found = extract(io.BytesIO(good_pdf()), Limits(engine="none", text=allowance))
+    assert (found.state, found.error, found.truncated) == ("timeout", "timeout", True)
+    assert [page.text for page in found.pages] == ["read before"]
+    assert found.duration_ms < 6000
 
 
 def test_a_slow_page_takes_no_time_from_the_others() -> None:

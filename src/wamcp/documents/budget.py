@@ -13,16 +13,20 @@ _AGAIN = 0.25
 
 
 class Budget:
-    """What is left of ``seconds`` of this process's CPU time. Works in the main thread alone."""
+    """What is left of ``seconds`` of this process's CPU time, and of ``wall_seconds`` of everybody's.
 
-    def __init__(self, seconds: float) -> None:
+    The second one matters where others use the processor as well. Works in the main thread alone.
+    """
+
+    def __init__(self, seconds: float, wall_seconds: float) -> None:
         self._end = time.process_time() + seconds
+        self._wall_end = time.monotonic() + wall_seconds
         signal.signal(signal.SIGPROF, self._ring)
 
     @property
     def left(self) -> float:
-        """CPU seconds."""
-        return self._end - time.process_time()
+        """Seconds."""
+        return min(self._end - time.process_time(), self._wall_end - time.monotonic())
 
     @contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:

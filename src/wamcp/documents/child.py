@@ -17,6 +17,8 @@ from wamcp.documents.trouble import Enough, OutOfTime, Unreadable
 _FINISH_SECONDS = 2.0
 """CPU seconds kept back for layout and fields."""
 
+_WALL_SHARE = 0.8
+
 
 def main(job: str) -> None:
     """Does the :class:`wire.Job` in ``job`` (JSON) on standard input, answers on what was standard output."""
@@ -44,7 +46,8 @@ def _read(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) ->
     from wamcp.documents.readers.registry import read
     from wamcp.documents.sniff import sniff
 
-    report, budget = Report(send, job.text_bytes), Budget(job.cpu_seconds - _FINISH_SECONDS)
+    report = Report(send, job.text_bytes)
+    budget = Budget(job.cpu_seconds - _FINISH_SECONDS, job.wall_seconds * _WALL_SHARE)
     error: str | None = None
     try:
         with budget.at_most(job.cpu_seconds):

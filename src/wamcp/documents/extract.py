@@ -99,6 +99,7 @@ class _Reading:
             memory=allowance.memory,
             cpu_seconds=allowance.cpu_seconds * count,
             file_bytes=allowance.file_bytes,
+            wall_seconds=allowance.wall_seconds,
             pages=pages or [],
             text_pages=limits.text_pages,
             ocr_pages=limits.ocr_pages,

@@ -23,6 +23,7 @@ class Job(msgspec.Struct, frozen=True):
     memory: int
     cpu_seconds: int
     file_bytes: int
+    wall_seconds: float = 10
     pages: list[int] = []
     text_pages: int = 500
     ocr_pages: int = 10

@@ -42,7 +42,7 @@ def read(file: BinaryIO, job: wire.Job, report: Report, budget: Budget) -> None:
     except Exception:  # noqa: BLE001 - whatever pypdf cannot open PDFium may
         failed = None
     _by_pdfium(later, failed, job, report, budget)
-    report.afterwards = lambda: _afterwards(later, report, Budget(_AFTERWARDS_SECONDS))
+    report.afterwards = lambda: _afterwards(later, report, Budget(_AFTERWARDS_SECONDS, _AFTERWARDS_SECONDS))
 
 
 def _by_pypdf(later: "_Later", job: wire.Job, report: Report, budget: Budget) -> list[int]:
