@@ -21,6 +21,7 @@ _SENTENCES = {
 }
 
 _NO_ECHO = "DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development."
+_LANGUAGES = re.compile(r"[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20}){0,19}")
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
@@ -135,6 +136,17 @@ class Settings(BaseModel):
     max_document_bytes: int = setting(
         10_000_000, "MAX_DOCUMENT_BYTES", text="Larger documents are kept but not read by the machine (bytes)."
     )
+    ocr_languages: str = setting(
+        "eng+por+spa", "OCR_LANGUAGES", text="Languages of text in pictures, as Tesseract calls them, joined by `+`."
+    )
+    ocr_engine: Literal["auto", "tesseract", "rapidocr", "none"] = setting(
+        "auto",
+        "OCR_ENGINE",
+        text="What reads text in pictures; `auto` picks by picture and language, `none` leaves pictures alone.",
+    )
+    ocr_max_pages: int = setting(
+        10, "OCR_MAX_PAGES", text="So many pages of a document that are pictures are read, the first ones."
+    )
     admin_api_key: SecretStr | None = setting(
         None, "ADMIN_API_KEY", text="The key of the admin API (`X-Admin-Api-Key`).", secret=True
     )
@@ -193,6 +205,20 @@ class Settings(BaseModel):
     def _a_rate(cls, value: int) -> int:
         if not 1 <= value <= 1000:
             raise ValueError("must be between 1 and 1000")
+        return value
+
+    @field_validator("ocr_languages")
+    @classmethod
+    def _languages(cls, value: str) -> str:
+        if not _LANGUAGES.fullmatch(value):
+            raise ValueError("must be like eng+por+spa")
+        return value
+
+    @field_validator("ocr_max_pages")
+    @classmethod
+    def _pages(cls, value: int) -> int:
+        if not 0 <= value <= 500:
+            raise ValueError("must be between 0 and 500")
         return value
 
     def require(self, name: str) -> str:

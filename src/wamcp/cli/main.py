@@ -10,6 +10,7 @@ import typer
 
 from wamcp.cli import mcp, token
 from wamcp.cli.doctor import doctor
+from wamcp.cli.extract import extract
 from wamcp.cli.graph import simulate_graph
 from wamcp.cli.operate import merge, unpark
 from wamcp.cli.send import send
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 
 
-for command in (up, setup, doctor, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
+for command in (up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")

@@ -1,0 +1,152 @@
+"""A child process for one document: it may use so much, it says what it found as it finds it, and then it is gone."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from wamcp.documents import wire
+
+_ROOT = str(Path(__file__).parents[2])
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from wamcp.documents.child import main; main(sys.argv[2])"
+_PIECE = 1 << 16
+OUT_OF_MEMORY = 77
+"""The exit code of a child that ran out of memory and could still say so."""
+_PASSED_ON = ("PATH", "TESSDATA_PREFIX")
+
+
+class Ending(StrEnum):
+    """How a child ended. All but the first two are its death."""
+
+    FINISHED = "finished"
+    TOO_MUCH = "too_much"
+    """It was stopped because it said more than anybody keeps."""
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    KILLED = "killed"
+
+
+class Run(NamedTuple):
+    """What a child said until its end, and how it ended."""
+
+    answers: list[wire.Answer]
+    ending: Ending
+
+
+def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False) -> Run:
+    """Has a child do ``job`` on the file behind the descriptor ``document`` (its position is left alone).
+
+    ``wall_seconds`` is for all of it, or with ``each`` for every page anew. The child has a session, a directory and
+    a clean environment of its own; nothing that it writes to stderr is kept. Never raises for what the document does.
+    """
+    with tempfile.TemporaryDirectory(prefix="wamcp-document-") as own, _reopened(document) as stdin:
+        command = [sys.executable, "-I", "-c", _START, _ROOT, msgspec.json.encode(job).decode()]
+        child = subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=own,
+            env=_environment(own),
+            start_new_session=True,
+        )
+        try:
+            return _listen(child, wall_seconds, each)
+        finally:
+            _end(child)
+
+
+@contextmanager
+def _reopened(document: int) -> Iterator[int]:
+    """The same file with a position of its own and for reading only, where the system can do that."""
+    try:
+        descriptor = os.open(f"/proc/self/fd/{document}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        descriptor = os.dup(document)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _environment(own: str) -> dict[str, str]:
+    """No setting and no secret of ours."""
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {"LANG": "C.UTF-8", "TMPDIR": own, "HOME": own, "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", **passed_on}
+
+
+def _listen(child: subprocess.Popen[bytes], wall_seconds: float, each: bool) -> Run:
+    answers: list[wire.Answer] = []
+    said, frames, deadline = 0, wire.Frames(), _Deadline(wall_seconds)
+    try:
+        for piece in _pieces(child, deadline):
+            said += len(piece)
+            if said > wire.ANSWER_BYTES:
+                return Run(answers, Ending.TOO_MUCH)
+            for answer in frames.feed(piece):
+                answers.append(answer)
+                if each and isinstance(answer, wire.PageRead):
+                    deadline.renew()
+        code = child.wait(max(0.0, deadline.left))
+    except (TimeoutError, subprocess.TimeoutExpired):
+        return Run(answers, Ending.TIMEOUT)
+    except msgspec.MsgspecError:
+        return Run(answers, Ending.KILLED)
+    return Run(answers, _ending(code))
+
+
+def _pieces(child: subprocess.Popen[bytes], deadline: "_Deadline") -> Iterator[bytes]:
+    """What the child says, until it closes its end. Raises ``TimeoutError``."""
+    assert child.stdout is not None
+    descriptor = child.stdout.fileno()
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP)
+    while True:
+        if deadline.left <= 0 or not poll.poll(deadline.left * 1000):
+            raise TimeoutError
+        if not (piece := os.read(descriptor, _PIECE)):
+            return
+        yield piece
+
+
+def _ending(code: int) -> Ending:
+    if code == 0:
+        return Ending.FINISHED
+    if code == -signal.SIGXCPU:
+        return Ending.TIMEOUT
+    # What cannot get memory aborts (C++) or leaves with this code (Python, see child.py).
+    return Ending.MEMORY if code in (-signal.SIGABRT, OUT_OF_MEMORY) else Ending.KILLED
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ends the child and whatever it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    if child.stdout is not None:
+        child.stdout.close()
+    child.wait()
+
+
+class _Deadline:
+    """So many seconds from now, and from each time it is renewed."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.renew()
+
+    def renew(self) -> None:
+        self._at = time.monotonic() + self._seconds
+
+    @property
+    def left(self) -> float:
+        return self._at - time.monotonic()

@@ -1,0 +1,119 @@
+"""A child for one document: what it may do, how its end is told, and that nothing of it stays behind."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from wamcp.documents import sandbox, wire
+from wamcp.documents.sandbox import Ending, run
+
+JOB = wire.Job(task="read", memory=768 << 20, cpu_seconds=6, file_bytes=1 << 20)
+BEGIN = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from wamcp.documents import wire
+def say(text):
+    os.write(1, wire.framed(wire.Kind(text)))
+"""
+
+
+def played(monkeypatch: pytest.MonkeyPatch, code: str, wall_seconds: float = 10) -> sandbox.Run:
+    """What comes of a child that runs ``code`` instead of reading."""
+    monkeypatch.setattr(sandbox, "_START", BEGIN + code)
+    with tempfile.TemporaryFile() as file:
+        file.write(b"the document")
+        file.flush()
+        return run(JOB, file.fileno(), wall_seconds)
+
+
+def said(done: sandbox.Run) -> list[str | None]:
+    return [answer.mime for answer in done.answers if isinstance(answer, wire.Kind)]
+
+
+def test_it_sees_the_document_and_none_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_ACCESS_TOKEN", "EAAB-secret")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
+    done = played(monkeypatch, "import json; say(os.read(0, 99).decode()); say(json.dumps(dict(os.environ)))")
+    document, environment = said(done)
+    assert document == "the document"
+    assert set(json.loads(environment or "")) <= {
+        "LANG", "LC_CTYPE", "TMPDIR", "HOME", "OMP_THREAD_LIMIT", "OMP_NUM_THREADS", "PATH", "TESSDATA_PREFIX"
+    }  # fmt: skip
+    assert "secret" not in (environment or "")
+
+
+def test_it_cannot_write_to_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(played(monkeypatch, "try: os.write(0, b'x')\nexcept OSError: say('refused')")) == ["refused"]
+
+
+def test_it_has_no_other_file_of_ours_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryFile():
+        done = played(monkeypatch, "say(' '.join(sorted(f for f in os.listdir('/proc/self/fd') if int(f) > 2)))")
+    assert len((said(done)[0] or "").split()) <= 1  # the one that lists the directory
+
+
+def test_confined_it_has_no_network_and_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = """
+import socket
+from wamcp.documents.confine import confine
+confine(wire.Job(task="read", memory=768 << 20, cpu_seconds=6, file_bytes=1 << 20))
+try: socket.socket()
+except PermissionError: say("no network")
+try: bytearray(1 << 30)
+except MemoryError: say("no memory")
+try: open("large", "wb").write(b"x" * (2 << 20))
+except OSError: say("no large file")
+import signal
+"""
+    done = played(monkeypatch, "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + code)
+    assert said(done) == ["no network", "no memory", "no large file"]
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        ("", Ending.FINISHED),
+        ("os.abort()", Ending.MEMORY),
+        (f"os._exit({sandbox.OUT_OF_MEMORY})", Ending.MEMORY),
+        ("os.kill(os.getpid(), 24)", Ending.TIMEOUT),
+        ("os.kill(os.getpid(), 9)", Ending.KILLED),
+        ("os.kill(os.getpid(), 11)", Ending.KILLED),
+        ("raise SystemExit(3)", Ending.KILLED),
+        ("import time; time.sleep(60)", Ending.TIMEOUT),
+        ("os.close(1); import time; time.sleep(60)", Ending.TIMEOUT),
+        ("while True: os.write(1, wire.framed(wire.Kind('x' * 100000)))", Ending.TOO_MUCH),
+        ("os.write(1, b'\\0\\0\\0\\3abc')", Ending.KILLED),
+        ("os.write(1, b'\\x7f\\xff\\xff\\xff' + bytes(1000))", Ending.FINISHED),
+    ],
+)
+def test_how_it_ended_is_told_and_what_it_said_is_kept(
+    monkeypatch: pytest.MonkeyPatch, code: str, ending: Ending
+) -> None:
+    done = played(monkeypatch, f"say('first')\n{code}", wall_seconds=1.5 if "sleep" in code else 10)
+    assert done.ending == ending
+    assert said(done)[0] == "first"
+
+
+def test_what_it_started_ends_with_it_and_its_directory_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import subprocess; say(os.getcwd()); say(str(subprocess.Popen(['sleep', '60'], stdout=2).pid))"
+    directory, pid = said(played(monkeypatch, code))
+    assert not Path(directory or "").exists()
+    for _ in range(50):
+        if not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text():
+            return
+        time.sleep(0.1)
+    os.kill(int(pid or 0), 9)
+    pytest.fail("it outlived its parent")
+
+
+def test_frames_come_whole_out_of_any_pieces() -> None:
+    sent = [wire.Kind("a/b"), wire.Read(pages_total=3, pictures=[2]), wire.Finished({"total": "1.00"}, "en")]
+    stream = b"".join(map(wire.framed, sent))
+    for size in (1, 3, 7, len(stream)):
+        frames = wire.Frames()
+        got = [answer for at in range(0, len(stream), size) for answer in frames.feed(stream[at : at + size])]
+        assert got == sent
