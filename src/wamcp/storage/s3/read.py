@@ -19,8 +19,8 @@ from wamcp.storage.place import Bucket
 CONNECT_S = 3.0
 READ_S = 15.0
 """So long a server may be silent within an answer."""
-RETRIES = 1
-"""Of what did not reach the server, and of its 502, 503 and 504. Objects are named by content, so a put may repeat."""
+RETRIES = 2
+"""Of what did not reach the server, and of its 5xx. Objects are named by their content, so a put may be repeated."""
 CONNECTIONS = 16
 
 _ABSENT = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchObject", "ResourceNotFound", "NotFound"})
@@ -35,7 +35,7 @@ def client_of(bucket: Bucket, *, connect_s: float = CONNECT_S, read_s: float = R
     http = urllib3.PoolManager(
         maxsize=CONNECTIONS,
         timeout=urllib3.Timeout(connect=connect_s, read=read_s),
-        retries=urllib3.Retry(total=retries, backoff_factor=0.2, status_forcelist=[502, 503, 504], redirect=0),
+        retries=urllib3.Retry(total=retries, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], redirect=0),
         cert_reqs="CERT_REQUIRED",
         ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
     )

@@ -11,14 +11,14 @@ from minio.error import MinioException
 
 from wamcp.errors import NotStored, StoreUnavailable, TooLarge
 from wamcp.storage.objects import Readable, Stored, key_of, pieces
-from wamcp.storage.place import Bucket
 from wamcp.storage.s3.read import S3Reader, client_of, code_of, telling
 
 PART_BYTES = 8 * 1024 * 1024
 """Larger files go in parts of so much, which is also what one put holds in memory."""
 LOOK_S = 2.0
 """How long a look at the store may wait for it; people wait for that."""
-_OWNED = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
+_THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "HTTP 409"})
+"""Another put made it meanwhile; whether it is ours the next request tells."""
 
 _T = TypeVar("_T")
 
@@ -39,7 +39,12 @@ class S3Writer(S3Reader):
             stored = Stored(key_of(digest.digest()), digest.digest(), size)
             # An object of another size is not what its name says; it is put again.
             if self.size(stored.key) != size:
-                self._in_the_bucket(lambda: self._upload(stored, spool))
+                try:
+                    self._in_the_bucket(lambda: self._upload(stored, spool))
+                except StoreUnavailable:
+                    # Some servers refuse one of two who put the same at once; then the other's object is there.
+                    if self.size(stored.key) != size:
+                        raise
                 if self.size(stored.key) != size:
                     raise StoreUnavailable(
                         f"The object store {self.bucket.address} took {size:,} bytes and has another number of them."
@@ -119,7 +124,7 @@ class S3Writer(S3Reader):
         try:
             self._client.make_bucket(self.bucket.name)
         except MinioException as error:
-            if code_of(error) not in _OWNED:
+            if code_of(error) not in _THERE:
                 raise
 
     def _unfinished(self) -> Iterable[Upload]:
