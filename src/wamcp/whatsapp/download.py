@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -27,6 +28,7 @@ HOPS = 2
 CONNECTIONS = 16
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ABSENT = frozenset({404, 410})
+_NAME = re.compile(r"[a-z0-9.-]+")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -262,7 +264,7 @@ def _is_page(mime_type: str | None) -> bool:
 
 def _is_metas(host: str) -> bool:
     name = host.rstrip(".").lower()
-    return any(name == each or name.endswith(f".{each}") for each in HOSTS)
+    return _NAME.fullmatch(name) is not None and any(name == each or name.endswith(f".{each}") for each in HOSTS)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
