@@ -21,6 +21,7 @@ from wamcp.db.session import Pool
 from wamcp.errors import NotAudited
 from wamcp.storage.directory.write import DirectoryWriter
 from wamcp.vocabulary import TokenKind
+from wamcp.web import admin_media
 from wamcp.web.app import create_app
 
 KEY = {"X-Admin-Api-Key": ADMIN_KEY}
@@ -70,6 +71,15 @@ def test_nothing_comes_that_cannot_be_audited(client: TestClient, stored: str, m
     monkeypatch.setattr(audit, "write", refuse)
     answer = client.get("/admin/media/f1", headers=KEY)
     assert answer.status_code == 503 and answer.json()["error"] == "not_audited"
+
+
+def test_what_breaks_before_it_begins_is_audited_and_said(
+    client: TestClient, stored: str, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admin_media, "file_of", lambda *_: 1 / 0)
+    answer = client.get("/admin/media/f1", headers=KEY)
+    assert answer.status_code == 500 and "operator finds it in the log" in answer.json()["detail"]
+    assert rows(db, "SELECT target, outcome FROM audit_log") == [("/admin/media/f1", "failed")]
 
 
 def test_who_may_have_a_file(client: TestClient, stored: str, db: psycopg.Connection) -> None:

@@ -31,6 +31,7 @@ HEADER = "X-Admin-Api-Key"
 AUDITED_PATHS = ("/admin", "/send")
 SENDING_PATHS = re.compile(r"/send(/.*)?|/admin/sends/[^/]*/retry")
 """What sends. Their answers go out even if they cannot be audited."""
+_BROKEN = "Something went wrong here; the operator finds it in the log."
 STREAMED_PATHS = re.compile(r"/admin/media/[^/]+")
 """Whose answers are too large to be held here; they are audited before their first byte all the same."""
 GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
@@ -90,7 +91,14 @@ class Gate:
             elif len(told) == 1:  # else the audit failed, and its error was sent in place of the answer
                 await send(message)
 
-        await self._app(scope, receive, pass_on)
+        try:
+            await self._app(scope, receive, pass_on)
+        except Exception:
+            if told:
+                raise  # the server cuts the connection, by which the asker sees that it is not whole
+            _log.exception("admin_answer_failed", target=scope["path"])
+            for part in error_parts(WamcpError(_BROKEN)):
+                await pass_on(part)
 
     async def _authorized(self, scope: Scope) -> Grant:
         written = next((value for name, value in scope["headers"] if name == HEADER.lower().encode()), None)
@@ -169,7 +177,7 @@ async def _answer(app: App, scope: Scope, receive: Receive) -> list[Message]:
         await app(scope, receive, keep)
     except Exception:  # noqa: BLE001 - the outermost edge: an answer that broke is audited like any other
         _log.exception("admin_answer_failed", target=scope["path"])
-        return error_parts(WamcpError("Something went wrong here; the operator finds it in the log."))
+        return error_parts(WamcpError(_BROKEN))
     return parts
 
 
