@@ -8,6 +8,7 @@ from wamcp import log
 
 SEND = "wamcp.send"
 ECHO = "wamcp.echo"
+FETCH = "wamcp.fetch"
 
 _log = log.get(__name__)
 

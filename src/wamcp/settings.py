@@ -126,7 +126,11 @@ class Settings(BaseModel):
         secret=True,
     )
     redis_url: SecretStr | None = setting(None, "REDIS_URL", text="Redis or Valkey, the doorbell of jobs.", secret=True)
-    minio_endpoint: str | None = setting(None, "MINIO_ENDPOINT", text="An S3 server, host:port or URL.")
+    minio_endpoint: str | None = setting(
+        None,
+        "MINIO_ENDPOINT",
+        text="An S3 server, host:port or URL; then the objects go there in place of a directory.",
+    )
     minio_access_key: SecretStr | None = setting(None, "MINIO_ACCESS_KEY", text="Its access key.", secret=True)
     minio_secret_key: SecretStr | None = setting(None, "MINIO_SECRET_KEY", text="Its secret key.", secret=True)
     minio_bucket: str = setting("wamcp", "MINIO_BUCKET", "MINIO_BUCKET_DOCUMENTS", text="The bucket for media.")

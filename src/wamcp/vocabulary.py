@@ -196,6 +196,11 @@ def send_ref(row_id: int) -> str:
     return f"s{row_id}"
 
 
+def media_ref(row_id: int) -> str:
+    """The short id of a file as people see it, e.g. ``f12``."""
+    return f"f{row_id}"
+
+
 def row_id(ref: str, letter: str) -> int | None:
     """The row id in a short id such as ``c123``, or in plain ``123``; None when it is neither."""
     digits = ref.removeprefix(letter)

@@ -19,8 +19,11 @@ DERIVED = (
     "account_events",
     "unknowns",
     "parked",
+    "message_media",
 )
 """The tables that reprocessing rebuilds."""
+BESIDE = ("media",)
+"""Tables in which reprocessing only adds what is missing: they also hold what came of it since."""
 
 # A person is known by aliases, a conversation by our number and its partner: ids differ from build to build.
 _PEOPLE = """
@@ -80,6 +83,9 @@ _LINES = {
         SELECT concat_ws('|', encode(e.sha256, 'hex'), p.item, p.kind, p.reason)
         FROM {s}.parked p JOIN public.webhook_events e ON e.id = p.event_id
         WHERE p.kind NOT IN ('failed', 'killed')""",
+    "message_media": """
+        SELECT concat_ws('|', n.phone_number_id, x.wamid, f.media_id)
+        FROM {s}.message_media x JOIN {s}.numbers n ON n.id = x.number_id JOIN {s}.media f ON f.id = x.media_row_id""",
 }
 
 

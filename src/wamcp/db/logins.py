@@ -50,6 +50,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
         "stated_sha256", "sha256", "storage_key_raw", "event_id", "attempts", "next_attempt_at", "reason", "created_at",
         "stored_at",
     ),
+    "message_media": ("number_id", "wamid", "media_row_id"),
     "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "next_attempt_at"),
     "send_stops": ("code", "reason", "since", "probe_at"),
     "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),

@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

@@ -50,6 +50,17 @@ Index(
     postgresql_where=media.c.media_id.isnot(None),
 )
 Index("media_content", media.c.sha256, postgresql_where=media.c.sha256.isnot(None))
+Index("media_pending", media.c.next_attempt_at, postgresql_where=text("state = 'pending'"))
+
+message_media = Table(
+    "message_media",
+    metadata,
+    Column("number_id", Integer, nullable=False),
+    Column("wamid", Text, nullable=False),
+    Column("media_row_id", BigInteger, ForeignKey("media.id"), nullable=False),
+    PrimaryKeyConstraint("number_id", "wamid", "media_row_id"),
+)
+Index("message_media_of_media", message_media.c.media_row_id)
 
 sends = Table(
     "sends",

@@ -109,13 +109,13 @@ def signature(case: Case) -> Said:
 def objects(case: Case) -> Said:
     """A few bytes can be put into the object store, and read again."""
     store = open_store(case.settings)
-    is_new = not Path(store.place()).exists()
+    is_new = case.settings.minio_endpoint is None and not Path(store.place()).exists()
     wrong = store.trouble() if is_new else probe(store)
     if is_new and wrong is None:
         return ok(f"{store.place()} will be made with the first file")
     if wrong is None:
         return ok(f"{store.place()} can be written to")
-    return failed(wrong, "see the sentence before; WAMCP_OBJECT_DIR says where the objects lie")
+    return failed(wrong, "see the sentence before; WAMCP_OBJECT_DIR, or MINIO_ENDPOINT, says where the objects lie")
 
 
 def disk(case: Case) -> Said:

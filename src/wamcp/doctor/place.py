@@ -66,6 +66,7 @@ def find(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) 
         "database_reader_url": None,
         "database_audit_url": None,
         "redis_url": SecretStr(str(runtime["redis_url"])),
+        "minio_endpoint": None,
         "object_dir": str(Path(runtime_path()).absolute().parent / "objects"),
     }
     keys = ("verify_token", "app_secret", "admin_api_key")

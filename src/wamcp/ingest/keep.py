@@ -9,14 +9,16 @@ import psycopg
 from wamcp.db.account import AccountRow, digest, forget_account_events, keep_account_events
 from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
+from wamcp.db.incoming import IncomingFile, keep_incoming
 from wamcp.db.numbers import Number, keep_numbers
 from wamcp.db.people import Change, Mention, keep_people
 from wamcp.db.reactions import REACTION, line_about, targets
 from wamcp.db.searchable import search_text
 from wamcp.db.threads import MessageRow, Thread, Written, count_messages, keep_conversations, keep_messages
 from wamcp.db.unknowns import count_unknowns
-from wamcp.vocabulary import Direction, ParkedKind
+from wamcp.vocabulary import Direction, ParkedKind, Source
 from wamcp.whatsapp.payload.facts import AccountFact, Facts, MessageFact, ParkedFact, Person
+from wamcp.whatsapp.payload.media import file_in
 
 Participants = dict[tuple[str, Person], int]
 
@@ -54,6 +56,7 @@ def keep(connection: psycopg.Connection, events: Sequence[Event], again: Again =
     _keep_parked(connection, events, nameless)
     if again != Again.YES:
         count_unknowns(connection, _unknowns(events), quietly=bool(again))
+    keep_incoming(connection, list(_files(events, numbers)))
     count_messages(connection, written)
 
 
@@ -189,6 +192,28 @@ def _account_rows(
                 text=fact.text,
                 details=fact.details.decode("utf-8", "replace"),
             )
+
+
+def _files(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[IncomingFile]:
+    """The files that messages of others carry; those that we sent ourselves are known by their sends."""
+    for event in events:
+        for fact in event.facts.messages:
+            if fact.content is None or fact.source == Source.SEND:
+                continue
+            file = file_in(fact.content)
+            if file is not None:
+                yield IncomingFile(
+                    number_id=numbers[fact.phone_number_id].id,
+                    wamid=fact.wamid,
+                    phone_number_id=fact.phone_number_id,
+                    media_id=file.media_id,
+                    url=file.url,
+                    mime_type=file.mime_type,
+                    filename=file.filename,
+                    stated_sha256=file.sha256,
+                    event_id=event.id,
+                    received_at=event.received_at,
+                )
 
 
 def _unknowns(events: Sequence[Event]) -> Iterator[tuple[str, str, int, int]]:

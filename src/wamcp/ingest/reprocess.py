@@ -8,7 +8,7 @@ from datetime import datetime
 import psycopg
 from psycopg import sql
 
-from wamcp.db.content import DERIVED, lines
+from wamcp.db.content import BESIDE, DERIVED, lines
 from wamcp.db.threads import RECOUNT
 from wamcp.errors import Rejected
 from wamcp.ingest.keep import Again, Event, keep
@@ -144,7 +144,7 @@ def _scratch_schema(connection: psycopg.Connection) -> Iterator[None]:
     connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(name))
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))
     try:
-        for table in DERIVED:
+        for table in (*DERIVED, *BESIDE):
             connection.execute(
                 sql.SQL("CREATE UNLOGGED TABLE {}.{} (LIKE public.{} INCLUDING ALL)").format(
                     name, sql.Identifier(table), sql.Identifier(table)

@@ -3,7 +3,7 @@
 from typing import BinaryIO, Protocol
 
 from wamcp.storage.directory.read import DirectoryReader
-from wamcp.storage.place import Chosen, place_of
+from wamcp.storage.place import Bucket, Chosen, place_of
 
 
 class ReadStore(Protocol):
@@ -26,5 +26,11 @@ class ReadStore(Protocol):
 
 
 def open_store(settings: Chosen) -> ReadStore:
-    """The store that the settings name. Touches nothing."""
-    return DirectoryReader(place_of(settings))
+    """The store that the settings name. Touches nothing. Raises ``Misconfigured``."""
+    place = place_of(settings)
+    if isinstance(place, Bucket):
+        # The client of S3 costs half a second of every start; most installations have a directory.
+        from wamcp.storage.s3.read import S3Reader
+
+        return S3Reader(place)
+    return DirectoryReader(place)

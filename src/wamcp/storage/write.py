@@ -7,7 +7,7 @@ from typing import Protocol
 from wamcp.errors import NotStored, StoreUnavailable
 from wamcp.storage.directory.write import DirectoryWriter
 from wamcp.storage.objects import Readable, Stored
-from wamcp.storage.place import Chosen, place_of
+from wamcp.storage.place import Bucket, Chosen, place_of
 from wamcp.storage.read import ReadStore
 
 ABANDONED_S = 86_400.0
@@ -49,8 +49,16 @@ class WriteStore(ReadStore, Protocol):
 
 
 def open_store(settings: Chosen) -> WriteStore:
-    """The store that the settings name. Touches nothing: what is missing is made with the first object."""
-    return DirectoryWriter(place_of(settings))
+    """The store that the settings name. Touches nothing: what is missing is made with the first object.
+
+    Raises ``Misconfigured``.
+    """
+    place = place_of(settings)
+    if isinstance(place, Bucket):
+        from wamcp.storage.s3.write import S3Writer  # see wamcp.storage.read
+
+        return S3Writer(place)
+    return DirectoryWriter(place)
 
 
 def probe(store: WriteStore) -> str | None:
@@ -65,5 +73,5 @@ def probe(store: WriteStore) -> str | None:
     except (StoreUnavailable, NotStored) as error:
         return str(error)
     if came_back != content:
-        return "The object store gives back other bytes than were put; check the disk, and do not trust what it holds."
+        return "The object store gives back other bytes than were put; check its disk, and do not trust what it holds."
     return None

@@ -13,7 +13,18 @@ from wamcp.errors import Overloaded, WamcpError
 from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
-from wamcp.web import admin, admin_account, admin_people, admin_sends, health, metrics, operate, send, send_media
+from wamcp.web import (
+    admin,
+    admin_account,
+    admin_media,
+    admin_people,
+    admin_sends,
+    health,
+    metrics,
+    operate,
+    send,
+    send_media,
+)
 from wamcp.web.auth import Gate, error_body
 
 
@@ -26,6 +37,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(admin.router)
     app.include_router(admin_account.router)
     app.include_router(admin_people.router)
+    app.include_router(admin_media.router)
     app.include_router(operate.router)
     app.include_router(admin_sends.router)
     app.include_router(send.router)

@@ -31,6 +31,9 @@ HEADER = "X-Admin-Api-Key"
 AUDITED_PATHS = ("/admin", "/send")
 SENDING_PATHS = re.compile(r"/send(/.*)?|/admin/sends/[^/]*/retry")
 """What sends. Their answers go out even if they cannot be audited."""
+_BROKEN = "Something went wrong here; the operator finds it in the log."
+STREAMED_PATHS = re.compile(r"/admin/media/[^/]+")
+"""Whose answers are too large to be held here; they are audited before their first byte all the same."""
 GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
 """Open to this machine itself, else with a key."""
 
@@ -67,11 +70,35 @@ class Gate:
             parts = error_parts(error)
         else:
             scope.setdefault("state", {}).update(grant=grant, shown=[], failure=None)
+            if STREAMED_PATHS.fullmatch(path) and scope["method"] == "GET":
+                await self._stream(scope, receive, send, grant, began)
+                return
             parts = await _answer(self._app, scope, receive)
             if audited:
                 parts = await self._audited(_entry(scope, grant, parts, began), parts)
         for part in parts:
             await send(part)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, grant: Grant, began: float) -> None:
+        """Passes an answer on as it comes, once it was audited."""
+        told: list[Message] = []
+
+        async def pass_on(message: Message) -> None:
+            if not told:
+                told.extend(await self._audited(_entry(scope, grant, [message], began), [message]))
+                for part in told:
+                    await send(part)
+            elif len(told) == 1:  # else the audit failed, and its error was sent in place of the answer
+                await send(message)
+
+        try:
+            await self._app(scope, receive, pass_on)
+        except Exception:
+            if told:
+                raise  # the server cuts the connection, by which the asker sees that it is not whole
+            _log.exception("admin_answer_failed", target=scope["path"])
+            for part in error_parts(WamcpError(_BROKEN)):
+                await pass_on(part)
 
     async def _authorized(self, scope: Scope) -> Grant:
         written = next((value for name, value in scope["headers"] if name == HEADER.lower().encode()), None)
@@ -150,7 +177,7 @@ async def _answer(app: App, scope: Scope, receive: Receive) -> list[Message]:
         await app(scope, receive, keep)
     except Exception:  # noqa: BLE001 - the outermost edge: an answer that broke is audited like any other
         _log.exception("admin_answer_failed", target=scope["path"])
-        return error_parts(WamcpError("Something went wrong here; the operator finds it in the log."))
+        return error_parts(WamcpError(_BROKEN))
     return parts
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from wamcp.archive import house
 from wamcp.archive.asking import asking
 from wamcp.db.session import Pool
-from wamcp.errors import StoreUnavailable, WamcpError
+from wamcp.errors import Misconfigured, StoreUnavailable, WamcpError
 from wamcp.settings import Settings
 from wamcp.storage import write as storage
 from wamcp.version import version
@@ -178,14 +178,16 @@ def _redis(settings: Settings) -> Dependency:
 
 def _object_store(settings: Settings) -> Objects:
     began = time.monotonic()
-    store = storage.open_store(settings)
+    free: int | None = None
     try:
-        wrong, free = store.trouble(), store.free_bytes()
-    except StoreUnavailable as error:
-        wrong, free = str(error), None
+        store = storage.open_store(settings)
+        wrong, place = store.trouble(), store.place()
+        free = store.free_bytes()
+    except (StoreUnavailable, Misconfigured) as error:
+        wrong, place = str(error), ""
     status: Literal["ok", "failed"] = "failed" if wrong else "ok"
     latency = _ms(time.monotonic() - began)
-    return Objects(status=status, latency_ms=latency, detail=wrong or store.place(), free_bytes=free)
+    return Objects(status=status, latency_ms=latency, detail=wrong or place, free_bytes=free)
 
 
 def _ms(seconds: float) -> float:

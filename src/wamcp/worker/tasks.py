@@ -7,16 +7,21 @@ import time
 import warnings
 from collections.abc import Callable
 
+from celery import signals
 from celery.platforms import SecurityWarning
 
 from wamcp import log
 from wamcp.db import sends
-from wamcp.jobs import ECHO, SEND, celery_app, kick
+from wamcp.jobs import ECHO, FETCH, SEND, celery_app, kick
+from wamcp.media import fetch
+from wamcp.media.means import Fetching, fetching_of
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
 from wamcp.settings import Settings, require_safe_echo
 
 THREADS = 8
+FETCHERS = 3
+"""As many threads as may be busy with downloads, which last long; the others are for sends."""
 SWEEP_S = 0.5
 SETTLE_EVERY_S = 1.0
 STORE_SWEEP_EVERY_S = 3600.0
@@ -30,12 +35,18 @@ def serve(settings: Settings) -> None:
     # Its messages are empty and JSON, so nobody can have a worker that runs as root do anything by them.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     url = settings.require("redis_url")
-    with means_of(settings, "wamcp worker", connections=THREADS + 2) as means:
+    with (
+        means_of(settings, "wamcp worker", connections=THREADS + 2) as means,
+        fetching_of(settings, means.pool, means.graph, means.store) as fetching,
+    ):
         stop = threading.Event()
-        crew = _Crew(means, stop)
+        # Celery waits for what its threads do; downloads are to be given up before that.
+        signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+        crew = _Crew(means, fetching, stop)
         app = celery_app(url)
         app.task(name=SEND)(crew.send)
         app.task(name=ECHO)(crew.echo)
+        app.task(name=FETCH)(crew.fetch)
         sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
         sweep.start()
         worker = app.Worker(
@@ -56,10 +67,12 @@ def serve(settings: Settings) -> None:
 class _Crew:
     """The tasks of one process; no more of them work at a time than there are threads."""
 
-    def __init__(self, means: Means, stop: threading.Event) -> None:
+    def __init__(self, means: Means, fetching: Fetching | None, stop: threading.Event) -> None:
         self._means = means
+        self._fetching = fetching
         self._stop = stop
         self._working = 0
+        self._downloading = 0
         self._lock = threading.Lock()
 
     def free(self) -> int:
@@ -78,6 +91,23 @@ class _Crew:
                 queue.drain(self._means, lambda: not self._stop.is_set())
 
         self._work(work)
+
+    def fetch(self) -> None:
+        """Fetches the files that came, unless enough threads do."""
+        fetching = self._fetching
+        with self._lock:
+            if fetching is None or self._downloading >= FETCHERS:
+                return
+            self._downloading += 1
+        try:
+            self._work(lambda: fetch.drain(fetching, lambda: not self._stop.is_set()))
+        finally:
+            with self._lock:
+                self._downloading -= 1
+
+    def fetchers(self) -> int:
+        """How many more may fetch; 0 without an access token."""
+        return 0 if self._fetching is None else min(FETCHERS - self._downloading, self.free())
 
     def _work(self, work: Callable[[], object]) -> None:
         with self._lock:
@@ -104,6 +134,9 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 kick(url, ECHO)
             for _ in range(min(queue.count_due(means.pool), crew.free())):
                 kick(url, SEND)
+            if fetchers := crew.fetchers():
+                for _ in range(min(fetch.count_due(means.pool), fetchers)):
+                    kick(url, FETCH)
         except Exception as failure:  # noqa: BLE001 - a sweep that ended would leave rows lying for good
             _log.warning("sweep_failed", reason=type(failure).__name__)
 
