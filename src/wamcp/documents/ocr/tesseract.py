@@ -98,7 +98,7 @@ def _orientation(clean: Image.Image, patience: Patience) -> tuple[int | None, st
         small.thumbnail((LOOK_SIDE, LOOK_SIDE))
         small.format = "PPM"
         with _tame():
-            seen = pytesseract.image_to_osd(small, output_type=pytesseract.Output.DICT, timeout=patience.left())
+            seen = pytesseract.image_to_osd(small, output_type=pytesseract.Output.DICT, timeout=patience.left() / 4)
     except (RuntimeError, ValueError, KeyError):
         return None, None
     degrees = int(seen["rotate"]) if float(seen["orientation_conf"]) >= OSD_SURE else None
