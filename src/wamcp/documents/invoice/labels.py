@@ -100,7 +100,7 @@ DATE_OTHER = _words(
 TOTAL_STRONG = _words(
     r"grand total|total amount due|amount due|total due|balance due|total payable|amount payable|net payable|amount to pay",
     r"total amount|invoice (?:total|amount)|total (?:for )?(?:this )?invoice|total to pay|bill total|order total|sum total",
-    r"total (?:rounded|sales|charge)|(?:total|amount)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take)[ -]\w{2,4} total",
+    r"total (?:rounded|sales|charge)|(?:total|amount)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take).\w{2,4} total",
     r"net total|total net payable|nett total|total bill|total paid",
     r"net a payer|(?:total|montant|somme|prix)[^0-9]{0,14}t\.?t\.?c\.?|t\.?t\.?c|total a payer|somme a payer|montant (?:total|du)",
     r"zahlbetrag|gesamtbetrag|gesamt(?:summe|preis|total)|endbetrag|endsumme|rechnungs(?:betrag|summe|total)|brutto\w*",

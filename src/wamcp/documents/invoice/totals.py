@@ -1,0 +1,219 @@
+"""What the invoice comes to: amounts beside labels, and the sums that have to hold between them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from wamcp.documents.invoice import labels
+from wamcp.documents.invoice.amounts import Amount, amounts_in
+from wamcp.documents.invoice.found import Found
+from wamcp.documents.invoice.sheet import Row
+
+CENT = Decimal("0.01")
+
+
+def money_in(rows: list[Row]) -> "Money":
+    """Every amount of the document with the label that belongs to it."""
+    placed: list[Placed] = []
+    everything: Counter[Decimal] = Counter()
+    summary = False
+    for row in rows:
+        summary = summary or (labels.SUMMARY_WORD.search(row.folded) is not None and not row.prose)
+        amounts = amounts_in(row.clean, ocr=row.ocr)[:12]
+        everything.update(amount.value for amount in amounts if amount.exact or amount.sign)
+        placed += _placed(rows, row, amounts, summary)
+    placed += _blocks(rows)
+    return Money(placed, everything)
+
+
+class Placed(NamedTuple):
+    """An amount with its label (folded), how far that is (0 beside, 1 or more lines away), and whether more followed."""
+
+    amount: Amount
+    row: Row
+    label: str
+    distance: int
+    last: bool
+    summary: bool
+
+
+class Money:
+    """The amounts of a document."""
+
+    def __init__(self, placed: list[Placed], everything: Counter[Decimal]) -> None:
+        self.placed, self.everything = placed, everything
+        kinds = [(one, _kind(one.label)) for one in placed]
+        self.nets = [one for one, kind in kinds if kind == "net"]
+        self.taxes = [one for one, kind in kinds if kind == "tax"]
+        self.strong = [one for one, kind in kinds if kind == "strong"]
+        self.weak = [one for one, kind in kinds if kind == "weak"]
+        self.cash = _paid(placed)
+
+    def totals(self) -> list[Found]:
+        """The candidates for the total, gross of tax."""
+        sums = self._sums()
+        top = max((abs(value) for value in self.everything), default=Decimal(0))
+        found = []
+        for group, weight in ((self.strong, 0.95), (self.weak, 0.7)):
+            for one in group:
+                value = one.amount.value
+                score = weight - 0.12 * one.distance - (0.0 if one.last else 0.25) - (0.3 if one.summary else 0.0)
+                score -= 0.2 if one.row.prose else 0.0
+                score -= 0.0 if one.amount.exact or one.amount.sign else 0.15
+                score += 0.25 if abs(value) in sums else 0.0
+                score += 0.25 if abs(value) in self.cash else 0.0
+                score += min(0.1, 0.05 * (self.everything[value] - 1)) if self.everything[value] else 0.0
+                score += 0.08 if abs(value) == top else 0.0
+                score -= 0.4 if value == 0 else 0.0
+                score += 0.0005 * one.row.index / 400
+                found.append(Found(_written(value), score, one.row, one.amount.start, one.amount.end))
+        return found + self._by_change(found)
+
+    def _by_change(self, known: list[Found]) -> list[Found]:
+        """Amounts without a label of their own that are what was paid less the change."""
+        values = {one.value for one in known if one.score >= 0.5}
+        found = []
+        for value in self.cash:
+            where = next((one for one in self.placed if one.amount.value == value), None)
+            if where and _written(value) not in values and self.everything[value] and value > 0:
+                found.append(Found(_written(value), 0.6, where.row, where.amount.start, where.amount.end))
+        return found
+
+    def _sums(self) -> set[Decimal]:
+        taxes = [one.amount.value for one in self.taxes if one.amount.exact or one.amount.sign][:40]
+        return {abs(net.amount.value + tax) for net in self.nets[:40] for tax in taxes if tax}
+
+    def parts(self, total: Decimal) -> tuple[Found | None, Found | None, bool | None]:
+        """Net and tax that go with ``total``, and whether they add up; None where the document does not say."""
+        nets = [one for one in self.nets if 0 < abs(one.amount.value) <= abs(total)]
+        taxes = [one for one in self.taxes if abs(one.amount.value) < abs(total)]
+        for net in nets:
+            for tax in taxes:
+                if abs(abs(net.amount.value + tax.amount.value) - abs(total)) <= CENT and net is not tax:
+                    return _as_found(net, 0.95), _as_found(tax, 0.95), True
+        several = {one.amount.value: one for one in taxes if one.amount.value}
+        for net in nets:
+            if len(several) > 1 and abs(net.amount.value + sum(several) - total) <= CENT:
+                whole = _as_found(next(iter(several.values())), 0.8)._replace(value=_written(Decimal(sum(several))))
+                return _as_found(net, 0.85), whole, True
+        plain_nets = {one.amount.value: one for one in nets if one.distance == 0 and one.amount.exact}
+        plain_taxes = {one.amount.value: one for one in taxes if one.distance == 0 and one.amount.exact}
+        if len(plain_nets) == len(plain_taxes) == 1 and not any(one.summary for one in plain_taxes.values()):
+            return _as_found(*plain_nets.values(), 0.5), _as_found(*plain_taxes.values(), 0.5), False
+        return None, None, None
+
+
+def _written(value: Decimal) -> str:
+    return f"{value:.2f}" if -value.as_tuple().exponent <= 2 else f"{value:f}"  # type: ignore[operator]
+
+
+def _as_found(one: Placed, score: float) -> Found:
+    return Found(_written(one.amount.value), score, one.row, one.amount.start, one.amount.end)
+
+
+def _kind(label: str) -> str:
+    """What an amount with this label is: strong or weak total, net, tax, or nothing."""
+    if strong := [match.span() for match in labels.TOTAL_STRONG.finditer(label)]:
+        rest = label[: strong[0][0]] + " " + label[strong[-1][1] :]
+        if not labels.NET_WORD.search(rest) and not _OTHER(rest) and not labels.NET_WORD.fullmatch(label.strip(" :")):
+            inside = label[strong[0][0] : strong[-1][1]]
+            return "net" if _EXCLUDING(inside) else "strong"
+    if labels.NET_WORD.search(label):
+        return "" if _OTHER(label) else "net"
+    if labels.TAX_WORD.search(label):
+        return "" if _OTHER(label) and not labels.TOTAL_WEAK.search(label) else "tax"
+    if labels.TOTAL_WEAK.search(label):
+        return "" if _OTHER(label) else "weak"
+    return ""
+
+
+_OTHER = labels.AMOUNT_OTHER.search
+_EXCLUDING = labels._words(r"excl\w*|exkl\w*|exc|ohne|hors|sans|before|sin|zonder|esclus\w*|without").search  # noqa: SLF001
+
+
+def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> Iterator[Placed]:
+    """The amounts of a row with what stands before them; an amount right after another shares its label."""
+    label, begin, shared = "", 0, 0
+    for index, amount in enumerate(amounts):
+        text = row.folded[begin : amount.start]
+        begin = amount.end
+        if any(map(str.isalpha, text)):
+            label, shared = text, 0
+        else:
+            shared += 1
+        follows = index + 1 < len(amounts) and not any(
+            map(str.isalpha, row.folded[amount.end : amounts[index + 1].start])
+        )
+        if label:
+            tail = row.folded[amount.end :] if index + 1 == len(amounts) else ""
+            extra = tail if len(tail) < 30 and _AFTER(tail) else ""
+            yield Placed(amount, row, f"{label[-70:]} {extra}".strip(), 0, not follows, summary)
+        elif index == 0 or not row.flow:
+            yield from _from_above(rows, row, amount, summary)
+
+
+_AFTER = labels._words(r"ttc|incl\w*|inkl\w*|brutto|ht|net|netto|excl\w*").search  # noqa: SLF001
+
+
+def _from_above(rows: list[Row], row: Row, amount: Amount, summary: bool) -> Iterator[Placed]:
+    """The amount with the label that stands above it in its column, or before it where nobody knows the columns."""
+    left, right = row.span(amount.start, amount.end)
+    for distance, other in enumerate(rows[max(0, row.index - 3) : row.index][::-1], 1):
+        if other.page != row.page or other.prose:
+            return
+        if row.flow:
+            if not any(map(str.isalnum, other.text)) or _bare_sign(other.text):
+                continue
+            if not amounts_in(other.clean, ocr=other.ocr):
+                yield Placed(amount, row, other.folded[-70:], distance, True, summary)
+            return
+        start = 0
+        for part in other.text.split("  "):
+            at, to = other.span(start, start + len(part))
+            if part.strip() and at < right and to > left:
+                if any(map(str.isalpha, part)):
+                    yield Placed(amount, row, other.folded[start : start + len(part)], distance + 1, True, summary)
+                return
+            start += len(part) + 2
+
+
+def _bare_sign(text: str) -> bool:
+    return text.strip(" :()").upper() in {"RM", "EUR", "USD", "MYR", "$", "R$", "€", "£"}
+
+
+def _blocks(rows: list[Row]) -> Iterator[Placed]:
+    """Labels one below the other with their amounts one below the other after them, as a picture of columns is read."""
+    index = 0
+    while index < len(rows):
+        if not _lone_label(rows[index]):
+            index += 1
+            continue
+        start = index
+        while index < len(rows) and _lone_label(rows[index]):
+            index += 1
+        names = rows[start:index]
+        values = []
+        while index < len(rows) and (amount := _lone_amount(rows[index])):
+            values.append((rows[index], amount))
+            index += 1
+        if 2 <= len(values):
+            for (row, amount), name in zip(values[::-1], names[::-1], strict=False):
+                if len(values) <= len(names):
+                    yield Placed(amount, row, name.folded, 1, True, False)
+
+
+def _lone_label(row: Row) -> bool:
+    return row.flow and len(row.text) < 45 and any(map(str.isalpha, row.text)) and not amounts_in(row.clean)
+
+
+def _lone_amount(row: Row) -> Amount | None:
+    amounts = amounts_in(row.clean, ocr=row.ocr) if row.flow and len(row.text) < 20 else []
+    return amounts[0] if len(amounts) == 1 and not any(map(str.isalpha, row.text[: amounts[0].start])) else None
+
+
+def _paid(placed: list[Placed]) -> set[Decimal]:
+    """What is left of what was given when the change is taken off."""
+    given = {p.amount.value for p in placed if labels.CASH_WORD.search(p.label) and not labels.CHANGE_WORD.search(p.label)}
+    change = {p.amount.value for p in placed if labels.CHANGE_WORD.search(p.label)}
+    return {one - other for one in list(given)[:20] for other in list(change)[:20] if one > other >= 0}
