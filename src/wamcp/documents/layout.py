@@ -1,6 +1,5 @@
 """The lines of a PDF page as people see them, made from where its characters stand; runs in the child only."""
 
-import ctypes
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,6 +15,7 @@ LAYOUT_PAGES = 6
 MAX_CHARACTERS = 20_000
 MAX_LINE = 300
 _WORD_GAP, _COLUMN_GAP = 0.17, 0.9  # of a character's height
+_MOST_COLUMNS = 180
 _UPRIGHT = math.radians(2)
 
 
@@ -68,7 +68,6 @@ def _glyphs(page: pypdfium2.PdfPage) -> Iterator[_Glyph]:
     text_page = page.get_textpage()
     width, height, turned = page.get_width(), page.get_height(), page.get_rotation()
     left, bottom, right, top = page.get_bbox()
-    edges = [ctypes.c_float() for _ in range(4)]
     rectangle = pdfium.FS_RECTF()
     blank = False
     for index in range(min(text_page.count_chars(), MAX_CHARACTERS)):
@@ -87,7 +86,6 @@ def _glyphs(page: pypdfium2.PdfPage) -> Iterator[_Glyph]:
         if inside and shown[2] > shown[0] and shown[3] > shown[1]:
             yield _Glyph(text, *shown, blank)
             blank = False
-    del edges
 
 
 def _character(code: int) -> str:
@@ -114,9 +112,9 @@ def _shown(
 
 def _line(glyphs: list[_Glyph], width: float, height: float) -> Line:
     glyphs = sorted(glyphs, key=lambda glyph: glyph.left)
-    advance = _typical([glyph.right - glyph.left for glyph in glyphs])
+    advance = max(width / _MOST_COLUMNS, _typical([glyph.right - glyph.left for glyph in glyphs]))
     parts: list[str] = []
-    length, end, last = 0, glyphs[0].left, glyphs[0]
+    end, last = glyphs[0].left, glyphs[0]
     for glyph in glyphs:
         tall = glyph.bottom - glyph.top
         gap = glyph.left - end
@@ -128,7 +126,6 @@ def _line(glyphs: list[_Glyph], width: float, height: float) -> Line:
         elif parts and (glyph.after_blank or gap > _WORD_GAP * tall):
             parts.append(" ")
         parts.append(glyph.text)
-        length = sum(map(len, parts[-2:])) + length
         end, last = max(end, glyph.right), glyph
     text = "".join(parts)[:MAX_LINE]
     box = (glyphs[0].left, min(g.top for g in glyphs), end, max(g.bottom for g in glyphs))

@@ -29,7 +29,7 @@ def amounts_in(text: str, *, ocr: bool = False) -> list["Amount"]:
         end = match.end() + (len(after.group()) if after else 0)
         decimals = len(match.group()) - max(match.group().rfind("."), match.group().rfind(",")) - 1
         exact = value != value.to_integral_value() or (decimals == 2 and not match.group().isdigit())
-        found.append(Amount(-value if negative else value, start, end, code or "", exact))
+        found.append(Amount(-value if negative else value, start, end, code or "", exact, _decimals(value)))
     return found
 
 
@@ -72,13 +72,17 @@ def currency_of(sign: str) -> str:
 
 
 class Amount(NamedTuple):
-    """A number and where it stands; ``sign`` is the currency as written beside it, ``exact`` says it has cents."""
+    """A number and where it stands; ``sign`` is the currency as written beside it, ``exact`` says it has cents.
+
+    ``decimals`` is how many were written.
+    """
 
     value: Decimal
     start: int
     end: int
     sign: str
     exact: bool
+    decimals: int
 
 
 CODES = frozenset(
@@ -150,6 +154,11 @@ _GLUED = re.compile(r"[^\W\d_]$|[^\W_]-$")
 _SEPARATOR = re.compile(r"[.,' ]")
 _PART_BLANK = re.compile(r" ?([.,]) ?")
 _SPACED_CENTS = re.compile(r"\d{1,5} \d\d")
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def _well_grouped(groups: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """Which date on the page is the invoice's: its label, or its place, says so; due and delivery dates are others."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,7 +18,7 @@ def days_in(rows: list[Row]) -> list[Found]:
     found = list(_found(rows, first))
     often = Counter(candidate.value for candidate in found)
     alone = len(often) == 1
-    return [one._replace(score=one.score + (0.2 if alone else min(0.1, 0.04 * (often[one.value] - 1)))) for one in found]
+    return [one._replace(score=one.score + (0.25 if alone else min(0.1, 0.04 * (often[one.value] - 1)))) for one in found]
 
 
 def month_first(rows: list[Row]) -> bool:
@@ -66,7 +67,7 @@ _UNTIL = ("bis", "to", "au", "al", "tot", "ate", "a")
 
 def _score(rows: list[Row], row: Row, day: Day, before: str) -> float:
     """How well the words before the date, or above it where there are none, say that it is the invoice's."""
-    context = before[-60:]
+    context = _BLANKS.sub("  ", before)[-60:]
     if labels.NUMBER_STRONG.search(context) or labels.NUMBER_SLIP.search(context):
         if labels.DATE_JOINED.search(context):
             return 0.9 if not labels.NUMBER_OTHER.search(context) else 0.4
@@ -74,8 +75,13 @@ def _score(rows: list[Row], row: Row, day: Day, before: str) -> float:
     if said is None:
         said = _said_above(rows, row, day)
     if said is None:
-        return 0.55 if day.timed else 0.4
+        after = rows[row.index + 1].clean if row.index + 1 < len(rows) and row.flow else ""
+        return 0.55 if day.timed or _TIME.match(after) else 0.4
     return said
+
+
+_BLANKS = re.compile(r" {3,}")
+_TIME = re.compile(r"\s*\d{1,2}[:.]\d\d(?!\d)")
 
 
 def _said(context: str) -> float | None:
@@ -87,6 +93,9 @@ def _said(context: str) -> float | None:
         return 1.0
     if other >= 0 and (weak < 0 or weak - other < 12):
         return 0.1
+    beside = max((match.end() for match in labels.DATE_BESIDE.finditer(context)), default=-1)
+    if beside >= 0 and (weak < 0 or weak - beside < 12):
+        return 0.3
     if weak >= 0:
         return 0.75 if "date" in context or "dat" in context or "fecha" in context else 0.6
     return None
@@ -101,7 +110,7 @@ def _said_above(rows: list[Row], row: Row, day: Day) -> float | None:
         start, end = 0, len(other.text)
         if not row.flow:
             start, end = _cell(other, left, right)
-        elif len(other.text) > 30:
+        elif len(other.text) > 30 or (any(map(str.isdigit, other.text)) and row.index - other.index == 1):
             return None
         said = _said(other.folded[start:end]) if end > start else None
         if said is not None:

@@ -81,7 +81,8 @@ def _is_invoice(rows: list[Row], number: Found | None, total: Found | None, tax_
     labelled = number is not None and number.score >= 0.8 and not number.row.prose
     paid = total is not None and total.score >= 0.6 and not total.row.prose
     signs = [word is not None, labelled, paid, tax_id is not None]
-    return (word is not None or labelled) and (paid or labelled) and sum(signs) >= 2
+    titled = word is not None and _is_title(rows[word]) and tax_id is not None
+    return (word is not None or labelled) and (paid or labelled or titled) and sum(signs) >= 2
 
 
 def _is_title(row: Row) -> bool:

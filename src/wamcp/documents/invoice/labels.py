@@ -10,7 +10,7 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 
 _NOUN = (
-    r"invoice|inv|facture|rechnungs?|re(?=[-.]nr)|factuur|factura|fatura|fattura|faktura|faktury|nota fiscal|nfs?-?e|"
+    r"invoice|inv|facture|\w{0,16}rechnungs?|re(?=[-.]nr)|factuur|factura|fatura|fattura|faktura|faktury|nota fiscal|nfs?-?e|"
     r"danfe|credit (?:note|memo)|gutschrifts?|avoir|credit ?nota|nota de credito|nota credito|rechnungs korrektur|"
     r"stornorechnung|kredit ?nota|boleta|comprobante|فاتورة|الفاتورة"
 )
@@ -54,7 +54,7 @@ NUMBER_OTHER = _words(
 
 INVOICE_WORD = _words(
     r"(?:tax |sales |commercial |proforma )?invoice",
-    r"(?:bau|handels|waren|schluss|teil|abschlags|kosten|storno|honorar)?rechnung",
+    r"\w{0,16}rechnung",
     r"w a r e n r e c h n u n g|k o s t e n r e c h n u n g|r e c h n u n g",
     r"facture|factuur|creditfactuur|factura|fatura|fattura|faktura|danfe|nota fiscal|credit note|credit memo|gutschrift|avoir",
     r"rechnungskorrektur|nota de credito|nota di credito|creditnota|kreditnota|kreditfaktura",
@@ -91,11 +91,15 @@ DATE_OTHER = _words(
     r"due|due ?date|\w*fallig\w*|echeance|verval\w*|venc\w*|scadenza|forfald\w*|forfall\w*|termin\w*|vade\w*|odeme\w*",
     r"deliver\w*|\w*liefer\w*|\w*leistung\w*|livraison|\w*lever\w*|entrega|consegna|delivery ?date|ship\w*|versand\w*|teslim\w*",
     r"order\w*|\w*bestell?\w*|\w*auftrag\w*|commande|pedido|ordine|po|siparis\w*|period\w*|periode|\w*zeitraum|periodo|competencia",
-    r"until|bis|valid\w*|expir\w*|gueltig\w*|gultig\w*|print\w*|gedruckt|version|rev|statement|payment|paid|payable|pay ?by|pay",
-    r"zahl\w*|zahlbar|betaal\w*|paiement|prelevement|limite|pago|pagamento|pagar|saldo|check ?in|check ?out|arrival|departure",
-    r"anreise|abreise|exp|birth|born|geburt\w*|contract|vertrag\w*|contrat|contrato|geb|skonto|entry|saida|reference|next|since",
-    r"\w*kunden\w*|zur|rapport\w*|bezahl\w*|mandat\w*|autoriza\w*|protocolo|created|closed|start\w*|end\w*|استحقاق|الاستحقاق|تسليم",
+    r"until|bis|valid\w*|expir\w*|gueltig\w*|gultig\w*|version|rev|payable|pay ?by|exp|birth|born|geburt\w*|geb|skonto|next",
+    r"zahl\w*|betaal\w*|paiement|prelevement|limite|check ?in|check ?out|arrival|departure|anreise|abreise|since|stand",
+    r"contract|vertrag\w*|contrat|contrato|\w*kunden\w*|zur|rapport\w*|mandat\w*|autoriza\w*|protocolo|استحقاق|الاستحقاق|تسليم",
 )
+DATE_BESIDE = _words(
+    r"print\w*|gedruckt|statement|payment|paid|pay|pago|pagamento|pagar|saldo|entry|saida|reference|bezahl\w*|created|closed",
+    r"start\w*|end\w*|in|out|served|open\w*",
+)
+"""Words for other dates on the same day as the invoice, as a rule; taken where there is no better one."""
 
 TOTAL_STRONG = _words(
     r"grand total|total amount due|amount due|total due|balance due|total payable|amount payable|net payable|amount to pay",
@@ -103,7 +107,7 @@ TOTAL_STRONG = _words(
     r"total (?:rounded|sales|charge)|(?:total|amount)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take).\w{2,4} total",
     r"net total|total net payable|nett total|total bill|total paid",
     r"net a payer|(?:total|montant|somme|prix)[^0-9]{0,14}t\.?t\.?c\.?|t\.?t\.?c|total a payer|somme a payer|montant (?:total|du)",
-    r"zahlbetrag|gesamtbetrag|gesamt(?:summe|preis|total)|endbetrag|endsumme|rechnungs(?:betrag|summe|total)|brutto\w*",
+    r"zahlbetrag|gesamtbetrag|gesamt(?:summe|preis|total)|endbetrag|endsumme|rechnungs(?:betrag|summe|total)|brutto(?!preis|gewicht|menge)\w*",
     r"zu zahlen\w*|zahlender betrag|summe brutto|fallig(?:er)? betrag|gutschriftsbetrag|(?:summe|gesamt|betrag)[^0-9]{0,12}inkl[^0-9]{0,20}",
     r"totaal te (?:betalen|voldoen)|te (?:betalen|voldoen)|totaalbedrag|(?:totaal|bedrag)[^0-9]{0,10}incl[^0-9]{0,15}|factuur ?(?:totaal|bedrag)|eindtotaal",
     r"totale (?:fattura|da pagare|documento|dovuto|complessivo|ivato|generale)|netto a pagare|importo (?:totale|da pagare)",
@@ -134,6 +138,7 @@ AMOUNT_OTHER = _words(
     r"qty|quantity|quantite|menge|aantal|cantidad|quantidade|quantita|items?|units?|pcs|points?|punkte|carried|ubertrag|report|previous|balance forward|limit|capital|kapital",
     r"price|unit|preis|prijs|prix|precio|preco|prezzo|stuk|weight|page|seite|penalt\w*|indemnite\w*|mahngebuhr|fee|saldo anterior|minimum",
 )
+ROUNDING_WORD = _words(r"rounding\w*|round(?: |ing )?adj\w*|rundung|arrondi|afronding|redondeo")
 CASH_WORD = _words(
     r"cash(?! (?:bill|sales?|change))(?: received| tendered| tender| paid)?|bar|gegeben|especes|contant|efectivo|dinheiro|contanti|tendered|received|amount tendered|payment|tunai|pago",
 )

@@ -113,7 +113,7 @@ def _below(rows: list[Row], row: Row, start: int, end: int, weight: float) -> Fo
             at, to = other.span(*word.span())
             near = row.flow or (at < right + 0.01 and to > left - 0.01)
             begin = word.start() + (len(word.group()) - len(word.group().lstrip(":#.")))
-            if near and (value := _value(other, begin, weight - 0.04 - 0.08 * step - (0.15 if row.flow else 0))):
+            if near and (value := _value(other, begin, weight - 0.05 * step - (0.15 if row.flow else 0))):
                 return value
             if row.flow and word.group() not in ":#.":
                 break

@@ -83,7 +83,7 @@ def currency_in(rows: list[Row], total: Found | None) -> tuple[str, float] | Non
                 signs[currency_of(amount.sign)] += 3
         for match in CURRENCY.finditer(row.text):
             code, written = currency_of(match.group()), match.group()
-            if written.isupper() and len(written) == 3 and code and not row.prose:
+            if written.isupper() and len(written) == 3 and code and _named(row, match.start(), match.end()):
                 signs[code] += 1
             elif not written.isalpha() or written == "RM":
                 signs[code] += 1
@@ -94,6 +94,15 @@ def currency_in(rows: list[Row], total: Found | None) -> tuple[str, float] | Non
     (first, count), *others = signs.most_common(2)
     share = count / (count + (others[0][1] if others else 0))
     return (first, round(0.5 + 0.45 * share, 2)) if share > 0.6 and len(first) == 3 else None
+
+
+_CURRENCY_WORD = re.compile(r"currency|wahrung|moneda|valuta|devise|moeda|monnaie|para birimi|العملة|all prices|amounts? in")
+
+
+def _named(row: Row, start: int, end: int) -> bool:
+    """Whether a code that stands alone is meant as a currency: in brackets, after a slash, or beside a word that says so."""
+    around = row.text[max(0, start - 1) : start] + row.text[end : end + 1]
+    return around in ("()", "[]") or around[:1] == "/" or _CURRENCY_WORD.search(row.folded) is not None
 
 
 _COUNTRIES = {

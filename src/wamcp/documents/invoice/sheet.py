@@ -68,8 +68,8 @@ class Row:
     @cached_property
     def prose(self) -> bool:
         """Whether this is a sentence rather than a label or a row of a table."""
-        words = len(_WORD.findall(self.text))
-        return words > 12 or (words > 7 and self.text.rstrip()[-1:] in ".!?;" and "  " not in self.text)
+        words = max(len(_WORD.findall(cell)) for cell in self.text.split("  "))
+        return words > 12 or (words > 7 and self.text[-1:] in ".!?;")
 
     def at(self, index: int) -> float:
         """Where a character stands: 0 to 1 of the page's width; a guess of 100 characters a line without a box."""

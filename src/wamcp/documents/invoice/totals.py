@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from wamcp.documents.invoice import labels
-from wamcp.documents.invoice.amounts import Amount, amounts_in
+from wamcp.documents.invoice.amounts import CURRENCY, Amount, amounts_in
 from wamcp.documents.invoice.found import Found
 from wamcp.documents.invoice.sheet import Row
 
@@ -20,7 +20,7 @@ def money_in(rows: list[Row]) -> "Money":
     summary = False
     for row in rows:
         summary = summary or (labels.SUMMARY_WORD.search(row.folded) is not None and not row.prose)
-        amounts = amounts_in(row.clean, ocr=row.ocr)[:12]
+        amounts = [one for one in amounts_in(row.clean, ocr=row.ocr)[:12] if one.decimals <= (3 if one.sign else 2)]
         everything.update(amount.value for amount in amounts if amount.exact or amount.sign)
         placed += _placed(rows, row, amounts, summary)
     placed += _blocks(rows)
@@ -60,7 +60,7 @@ class Money:
                 value = one.amount.value
                 score = weight - 0.12 * one.distance - (0.0 if one.last else 0.25) - (0.3 if one.summary else 0.0)
                 score -= 0.2 if one.row.prose else 0.0
-                score -= 0.0 if one.amount.exact or one.amount.sign else 0.15
+                score -= 0.0 if one.amount.exact or one.amount.sign else 0.35 if one.row.flow else 0.15
                 score += 0.25 if abs(value) in sums else 0.0
                 score += 0.25 if abs(value) in self.cash else 0.0
                 score += min(0.1, 0.05 * (self.everything[value] - 1)) if self.everything[value] else 0.0
@@ -81,8 +81,12 @@ class Money:
         return found
 
     def _sums(self) -> set[Decimal]:
-        taxes = [one.amount.value for one in self.taxes if one.amount.exact or one.amount.sign][:40]
-        return {abs(net.amount.value + tax) for net in self.nets[:40] for tax in taxes if tax}
+        """Net and tax together; where the document rounds, rounded."""
+        taxes = {one.amount.value for one in self.taxes if one.amount.exact or one.amount.sign} - {Decimal(0)}
+        rounded = {one.amount.value for one in self.placed if labels.ROUNDING_WORD.search(one.label)} - {Decimal(0)}
+        small = [value for value in rounded if abs(value) < 1][:4] or [Decimal(0)]
+        nets = {one.amount.value for one in self.nets}
+        return {abs(net + tax + cents) for net in list(nets)[:40] for tax in list(taxes)[:40] for cents in small}
 
     def parts(self, total: Decimal) -> tuple[Found | None, Found | None, bool | None]:
         """Net and tax that go with ``total``, and whether they add up; None where the document does not say."""
@@ -138,8 +142,8 @@ def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> 
     for index, amount in enumerate(amounts):
         text = row.folded[begin : amount.start]
         begin = amount.end
-        if any(map(str.isalpha, text)):
-            label, shared = text, 0
+        if any(map(str.isalpha, CURRENCY.sub("", text))):
+            label, shared = " ".join(text.split()), 0
         else:
             shared += 1
         follows = index + 1 < len(amounts) and not any(
