@@ -15,7 +15,7 @@ def numbers_in(rows: list[Row]) -> list[Found]:
     """The candidates for the invoice's number; what is found more than once scores a little higher."""
     found = []
     for row, start, end, weight in _labels(rows):
-        candidate = _right_of(row, end, weight) or (None if row.prose else _below(rows, row, start, end, weight))
+        candidate = _right_of(row, start, end, weight) or (None if row.prose else _below(rows, row, start, end, weight))
         if candidate:
             found.append(candidate)
     often = Counter(candidate.value for candidate in found)
@@ -50,19 +50,24 @@ _TOKEN = re.compile(r"#?[A-Za-z0-9][\w/.#-]{0,39}")
 _PREFIX = re.compile(r"(?:[A-Z]{1,5}[ -]{1,2})(?=\d)")
 _SPACED = re.compile(r"[A-Z0-9]{1,8}(?: [A-Z0-9/-]{1,12}){1,3}$")
 _DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}$")
+_MONTHLY = re.compile(r"\d{1,4}/\d{1,2}/20\d\d(?![\w/])")
 _MONEY = re.compile(r"\d{1,3}(?:[.,]\d{3})*[.,]\d\d$")
 _TIME = re.compile(r"\d{1,2}:\d\d")
 _FREE_DATE = re.compile(r"\d{1,2}(?:st|nd|rd|th|\.)?[ .-]{1,2}[A-Za-zéûäç]{3,10}\.?[ .,-]{1,2}\d{2,4}")
 
 
-def _right_of(row: Row, end: int, weight: float) -> Found | None:
+def _right_of(row: Row, begin: int, end: int, weight: float) -> Found | None:
     lead = _LEAD.match(row.text, end)
     start = lead.end() if lead else end
     gap = row.text[end:start]
     if len(gap) > 60:
         return None
     needs_sign = weight <= 0.66 and not gap.strip(" ") and len(gap) > 3
-    return None if needs_sign else _value(row, start, weight)
+    if needs_sign:
+        return None
+    # In Poland and its neighbours numbers are written as 12/03/2024: the twelfth of March.
+    monthly = _MONTHLY.match(row.text, start) if "faktur" in row.folded[begin:end] else None
+    return Found(monthly.group(), weight, row, start, monthly.end()) if monthly else _value(row, start, weight)
 
 
 def _value(row: Row, start: int, weight: float) -> Found | None:
