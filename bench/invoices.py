@@ -73,7 +73,14 @@ def same(name: str, got: str, true: str) -> bool:
 def _row(kind: str, half: str, counts: Counter[str]) -> list[object]:
     cells = ["/".join(str(counts[f"{name} {state}"]) for state in ("right", "wrong", "null")) for name in NAMES]
     files = counts["files"]
-    return [kind, half, files, *cells, f"{counts['all right']} ({counts['all right'] / files:.0%})", counts["ms"] // files]
+    return [
+        kind,
+        half,
+        files,
+        *cells,
+        f"{counts['all right']} ({counts['all right'] / files:.0%})",
+        counts["ms"] // files,
+    ]
 
 
 def _readings(row: dict[str, str], folder: Path, texts: Path | None) -> list[tuple[str, Callable[[], dict[str, Any]]]]:

@@ -13,8 +13,35 @@ from wamcp.documents.invoice.sheet import MAX_CHARACTERS, MAX_ROW, MAX_ROWS, row
 from wamcp.documents.shapes import Line, Page, TextSource
 
 SIZE = 220_000
-PIECES = ["invoice no ", "1", "1,", "1 ", "1 234 567 ", "total ", "total 1.00 ", "a", " ", "  x", "-", "١", "ﷺ", "e\u0301\u0301"]
-PIECES += ["date 01/02/2024 ", "2024-01-01", "facture n° ", "usd", "€", "no.", "rechnung", "(((", "VAT no 1 ", "O0l1", "12:34 "]
+PIECES = [
+    "invoice no ",
+    "1",
+    "1,",
+    "1 ",
+    "1 234 567 ",
+    "total ",
+    "total 1.00 ",
+    "a",
+    " ",
+    "  x",
+    "-",
+    "١",
+    "ﷺ",
+    "e\u0301\u0301",
+]
+PIECES += [
+    "date 01/02/2024 ",
+    "2024-01-01",
+    "facture n° ",
+    "usd",
+    "€",
+    "no.",
+    "rechnung",
+    "(((",
+    "VAT no 1 ",
+    "O0l1",
+    "12:34 ",
+]
 PIECES += ["total incl ", "number of the invoice ", "montant ttc", "sub total 1.00 tax 1.00 ", "cash 9.00 change 1.00 "]
 
 
@@ -37,14 +64,18 @@ def test_only_so_much_is_read() -> None:
     assert sum(len(row.text) for row in rows_of([Page(1, ("z" * 300 + "\n") * 1000)])) <= MAX_CHARACTERS + MAX_ROW
 
 
-WORDS = st.sampled_from([piece for piece in PIECES] + ["\n", "Total: ", "1.234,56 €", "31.02.2024", "R$ ", "invoice #", "²", "½", "İ"])
+WORDS = st.sampled_from(
+    [piece for piece in PIECES] + ["\n", "Total: ", "1.234,56 €", "31.02.2024", "R$ ", "invoice #", "²", "½", "İ"]
+)
 TEXTS = st.one_of(st.text(max_size=400), st.lists(WORDS, max_size=60).map("".join))
 BOXES = st.one_of(st.none(), st.tuples(*[st.floats(0, 1)] * 4))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(TEXTS, BOXES), max_size=12), st.sampled_from(TextSource), st.binary(max_size=200))
-def test_reading_never_raises(lines: list[tuple[str, tuple[float, ...] | None]], source: TextSource, data: bytes) -> None:
+def test_reading_never_raises(
+    lines: list[tuple[str, tuple[float, ...] | None]], source: TextSource, data: bytes
+) -> None:
     placed = [Line(text, box) for text, box in lines]  # type: ignore[arg-type]
     found = read_fields([Page(1, "", source, placed), Page(2, "\n".join(line.text for line in placed), source)], [data])
     assert isinstance(found, dict) and None not in found.values()

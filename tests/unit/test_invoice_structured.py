@@ -125,7 +125,20 @@ DECLARED = '<!DOCTYPE Invoice [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"
         b"<html><body>Invoice LX-301</body></html>",
         UBL.replace("123.00", "NaN").encode(),
     ],
-    ids=["nothing", "bytes", "entities", "entities in UTF-16", "outside", "deep", "cut", "encoding", "large", "bare", "html", "NaN"],
+    ids=[
+        "nothing",
+        "bytes",
+        "entities",
+        "entities in UTF-16",
+        "outside",
+        "deep",
+        "cut",
+        "encoding",
+        "large",
+        "bare",
+        "html",
+        "NaN",
+    ],
 )
 def test_what_is_no_invoice_or_is_hostile_gives_nothing(data: bytes) -> None:
     found = read_structured(data)

@@ -1,23 +1,26 @@
 """Amounts of money in a line: every usual way of writing a number, and the currency beside it."""
 
 import re
+from functools import lru_cache
+from itertools import islice
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from wamcp.documents.invoice.dates import MARKS
 
-MAX_DIGITS = 12
+MAX_DIGITS, MAX_NUMBERS = 12, 24
 
 
-def amounts_in(text: str, *, ocr: bool = False) -> list["Amount"]:
-    """The numbers in ``text`` that may be amounts of money, from left to right.
+@lru_cache(maxsize=1024)
+def amounts_in(text: str, *, ocr: bool = False) -> tuple["Amount", ...]:
+    """The numbers in ``text`` that may be amounts of money, from left to right; of more than 24 numbers the first 24.
 
     Dates, times, percentages, measures and parts of words are none. With ``ocr`` blanks around the separator are
     forgiven, and ``10 00`` at the end is 10.00.
     """
     masked = MARKS.sub(lambda match: "\x00" * len(match.group()), text)
     found = []
-    for match in (_OCR_NUMBER if ocr else _NUMBER).finditer(masked):
+    for match in islice((_OCR_NUMBER if ocr else _NUMBER).finditer(masked), MAX_NUMBERS):
         before, after = _BEFORE.search(text[: match.start()][-12:]), _AFTER.match(text[match.end() :][:12])
         code = (before and before["cur"]) or (after and after["cur"])
         value = parse_number(match.group(), three=code is not None and currency_of(code) in _THREE)
@@ -30,7 +33,7 @@ def amounts_in(text: str, *, ocr: bool = False) -> list["Amount"]:
         decimals = len(match.group()) - max(match.group().rfind("."), match.group().rfind(",")) - 1
         exact = value != value.to_integral_value() or (decimals == 2 and not match.group().isdigit())
         found.append(Amount(-value if negative else value, start, end, code or "", exact, _decimals(value)))
-    return found
+    return tuple(found)
 
 
 def parse_number(written: str, *, three: bool = False) -> Decimal | None:
@@ -126,7 +129,6 @@ SIGNS = {
     "₦": "NGN",
     "₱": "PHP",
     "S/": "PEN",
-    "FR": "CHF",
     "SFR": "CHF",
     "DHS": "AED",
     "د.إ": "AED",

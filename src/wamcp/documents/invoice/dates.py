@@ -2,27 +2,41 @@
 
 import re
 from datetime import date
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from wamcp.documents.invoice.sheet import fold
 
 
-def dates_in(text: str, *, month_first: bool = False) -> list["Day"]:
-    """The dates in ``text`` from left to right, none twice; ``month_first`` decides where both numbers may be months."""
+MAX_OF_A_FORM = 12
+
+
+@lru_cache(maxsize=1024)
+def dates_in(text: str, *, month_first: bool = False) -> tuple["Day", ...]:
+    """The dates in ``text`` from left to right, none twice; ``month_first`` decides where both numbers may be months.
+
+    At most 12 of each form are looked at.
+    """
     folded = fold(text)
     found: list[Day] = []
     for pattern, order in _FORMS:
-        for match in pattern.finditer(folded):
+        for match in islice(pattern.finditer(folded), MAX_OF_A_FORM):
             day = _day(match, order, month_first)
             if day and not any(day.start < other.end and other.start < day.end for other in found):
                 found.append(day)
-    return sorted(found, key=lambda day: day.start)
+    return tuple(sorted(found, key=lambda day: day.start))
 
 
 def numeric_orders(text: str) -> tuple[bool, bool]:
-    """Whether ``text`` has a date that only reads with the day first, and one that only reads with the month first."""
+    """Whether ``text`` has a date that only reads with the day first, and one that only reads with the month first.
+
+    Dots say nothing: nobody writes the month first with them.
+    """
     day_first = month_first = False
     for match in _NUMERIC.finditer(text):
+        if match["s"] == ".":
+            continue
         one, two = int(match["a"]), int(match["b"])
         day_first |= one > 12 >= two
         month_first |= two > 12 >= one
@@ -64,7 +78,9 @@ _NUMERIC = re.compile(rf"(?<![\d.,/-])(?P<a>\d{{1,2}}) ?(?P<s>[-/.]) ?(?P<b>\d{{
 _DAY_WORD = re.compile(
     rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|°|\.)?[ .,/-]{{0,2}}(?:de |of )?{_WORD}[ .,'/-]{{0,3}}(?:de |del |of )?{_YEAR}"
 )
-_WORD_DAY = re.compile(rf"(?<![^\W\d_]){_WORD}\.? ?(?P<d>\d{{1,2}})(?:st|nd|rd|th)? {{0,2}},? {{0,2}}{_LONG_YEAR}(?!\d)")
+_WORD_DAY = re.compile(
+    rf"(?<![^\W\d_]){_WORD}\.? ?(?P<d>\d{{1,2}})(?:st|nd|rd|th)? {{0,2}},? {{0,2}}{_LONG_YEAR}(?!\d)"
+)
 _COMPACT = re.compile(r"(?<![\w./-])(?P<y>20[0-4]\d)(?P<a>0[1-9]|1[0-2])(?P<b>[0-2]\d|3[01])(?![\w./-])")
 _FORMS = [(_ISO, "ymd"), (_NUMERIC, "any"), (_DAY_WORD, "word"), (_WORD_DAY, "word"), (_COMPACT, "ymd")]
 MARKS = re.compile(
@@ -83,7 +99,7 @@ def _day(match: re.Match[str], order: str, month_first: bool) -> Day | None:
         month, day = int(match["a"]), int(match["b"])
         if order == "any":
             sure = month > 12 or day > 12 or month == day
-            if month > 12 or (day <= 12 and not month_first):
+            if month > 12 or (day <= 12 and (not month_first or match["s"] == ".")):
                 month, day = day, month
     try:
         value = date(year, month, day)

@@ -18,7 +18,9 @@ def days_in(rows: list[Row]) -> list[Found]:
     found = list(_found(rows, first))
     often = Counter(candidate.value for candidate in found)
     alone = len(often) == 1
-    return [one._replace(score=one.score + (0.25 if alone else min(0.1, 0.04 * (often[one.value] - 1)))) for one in found]
+    return [
+        one._replace(score=one.score + (0.25 if alone else min(0.1, 0.04 * (often[one.value] - 1)))) for one in found
+    ]
 
 
 def month_first(rows: list[Row]) -> bool:
@@ -36,7 +38,25 @@ def month_first(rows: list[Row]) -> bool:
     return dollars and not any(f" {word}" in f" {folded}" for word in _ELSEWHERE)
 
 
-_ELSEWHERE = ("vat", "gst", "abn", "r$", "iva ", "s$", "a$", "rut", "ruc", "rfc", "nit", "cuit", "mwst", "rm", "€", "£", "rs.")
+_ELSEWHERE = (
+    "vat",
+    "gst",
+    "abn",
+    "r$",
+    "iva ",
+    "s$",
+    "a$",
+    "rut",
+    "ruc",
+    "rfc",
+    "nit",
+    "cuit",
+    "mwst",
+    "rm",
+    "€",
+    "£",
+    "rs.",
+)
 
 
 def _found(rows: list[Row], first: bool) -> Iterator[Found]:

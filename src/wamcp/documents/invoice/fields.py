@@ -106,9 +106,7 @@ def _from_data(data: dict[str, str], page: dict[str, Any], rows: list[Row]) -> d
     fields: dict[str, Any] = {name: data[name] for name in FIELDS if name in data}
     fields["source"] = "xml"
     fields["confidence"] = dict.fromkeys(fields.keys() & set(FIELDS), 1.0)
-    fields["evidence"] = {
-        name: {"page": None, "box": None, "source": "xml"} for name in FIELDS if name in fields
-    }
+    fields["evidence"] = {name: {"page": None, "box": None, "source": "xml"} for name in FIELDS if name in fields}
     fields["checks"] = {"net_plus_tax": _adds_up(fields)}
     if any(_disagrees(name, data, page, rows) for name in ("invoice_number", "invoice_date", "total")):
         fields["conflict"] = True
@@ -127,7 +125,9 @@ def _disagrees(name: str, data: dict[str, str], page: dict[str, Any], rows: list
         return False
     if name == "invoice_date":
         first = month_first(rows)
-        return all(day.value.isoformat() != data[name] for row in rows for day in dates_in(row.clean, month_first=first))
+        return all(
+            day.value.isoformat() != data[name] for row in rows for day in dates_in(row.clean, month_first=first)
+        )
     if name == "total":
         wanted = data[name].lstrip("-")
         return all(f"{abs(one.value):.2f}" != wanted for row in rows for one in amounts_in(row.clean))

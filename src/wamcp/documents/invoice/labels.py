@@ -11,7 +11,7 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 _NOUN = (
     r"invoice|inv|facture|\w{0,16}rechnungs?|re(?=[-.]nr)|factuur|factura|fatura|fattura|faktura|faktury|nota fiscal|nfs?-?e|"
-    r"danfe|credit (?:note|memo)|gutschrifts?|avoir|credit ?nota|nota de credito|nota credito|rechnungs korrektur|"
+    r"danfe|credit (?:note|memo)|gutschrifts?|avoir|credit ?nota|nota de credito|nota credito|rechnungskorrektur|"
     r"stornorechnung|kredit ?nota|boleta|comprobante|فاتورة|الفاتورة"
 )
 _SLIP = (
@@ -86,7 +86,9 @@ DATE_STRONG = _words(
 DATE_WEAK = _words(
     r"date|datum|fecha|data|dato|dated|dt|tarih|tarihi|tanggal|tarikh|تاريخ|التاريخ|le|vom|den|dne|dia|reg",
 )
-DATE_JOINED = re.compile(r"(?<![^\W\d_])(?:vom|du|van|del|of|dated|dtd|de|dd|den|di|z dnia|med dato|on|from)[ .:]{0,3}$")
+DATE_JOINED = re.compile(
+    r"(?<![^\W\d_])(?:vom|du|van|del|of|dated|dtd|de|dd|den|di|z dnia|med dato|on|from)[ .:]{0,3}$"
+)
 DATE_OTHER = _words(
     r"due|due ?date|\w*fallig\w*|echeance|verval\w*|venc\w*|scadenza|forfald\w*|forfall\w*|termin\w*|vade\w*|odeme\w*",
     r"deliver\w*|\w*liefer\w*|\w*leistung\w*|livraison|\w*lever\w*|entrega|consegna|delivery ?date|ship\w*|versand\w*|teslim\w*",

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 from wamcp.documents.invoice import labels
 from wamcp.documents.invoice.amounts import CURRENCY, amounts_in, currency_of
-from wamcp.documents.invoice.found import Found
+from wamcp.documents.invoice.found import Found, best
 from wamcp.documents.invoice.sheet import Row
 
-_ID = re.compile(r"[\s.:#()*-]{0,8}(?:(?:no|nr|number)\b[\s.:#]{0,4})?([A-Z]{0,3}[ -]?\d[\dA-Z ./-]{6,22})")
+_ID = re.compile(r"[\s.:#()*-]{0,8}(?:(?:no|nr|number)\b[\s.:#]{0,4})?([A-Z]{0,4}[ -]?\d[\dA-Z./]{0,17}(?:[ -]\d[\dA-Z./]{0,12}){0,6})")
 _TOP = 14
 
 
@@ -22,7 +23,9 @@ def supplier_in(rows: list[Row]) -> Found | None:
                 return Found(rest.strip(" :,"), 0.85, row, label.end(), label.end() + len(rest))
             for other in rows[row.index + 1 : row.index + 4]:
                 first = other.text.split("  ")[0]
-                if _name(first) and (labels.LEGAL_FORM.search(other.folded[: len(first)]) or not _SETTING.search(first)):
+                if _name(first) and (
+                    labels.LEGAL_FORM.search(other.folded[: len(first)]) or not _SETTING.search(first)
+                ):
                     return Found(first.strip(" ,"), 0.75, other, 0, len(first))
     return _firm(rows)
 
@@ -53,24 +56,31 @@ def _name(text: str) -> bool:
 
 
 def tax_id_in(rows: list[Row], supplier: Found | None) -> Found | None:
-    """The first tax id that is not the buyer's: not beside nor below a word for the buyer."""
+    """The first tax id that is not the buyer's, one with a country before others: not beside nor below a buyer's word."""
+    found: list[Found] = []
     buyer_until = -1
     for row in rows:
         if labels.BUYER_WORD.search(row.folded) and not row.prose:
             buyer_until = row.index + 8
         if labels.SELLER_WORD.match(row.folded) or (supplier and row.index == supplier.row.index):
             buyer_until = -1
-        for label in labels.TAX_ID.finditer(row.folded):
-            match = _ID.match(row.text, label.end())
-            if not match or labels.BUYER_WORD.search(row.folded[: label.start()]):
-                continue
-            value = match[1].split("  ")[0].strip(" .-/")
-            digits = sum(map(str.isdigit, value))
-            if 7 <= digits <= 15 and row.index > buyer_until and not amounts_in(value.replace(" ", "")[-6:]) == []:
-                return Found(re.sub(r"\s", "", value), 0.85, row, match.start(1), match.start(1) + len(value))
-            if 8 <= digits <= 15 and row.index > buyer_until:
-                return Found(re.sub(r"\s", "", value), 0.8, row, match.start(1), match.start(1) + len(value))
-    return None
+        if row.index > buyer_until and len(found) < 20:
+            found += _ids(row)
+    return best(found, 0.5)
+
+
+def _ids(row: Row) -> Iterator[Found]:
+    for label in labels.TAX_ID.finditer(row.folded):
+        match = _ID.match(row.text, label.end())
+        if not match or labels.BUYER_WORD.search(row.folded[: label.start()]):
+            continue
+        value = match[1].strip(" .-/")
+        if 8 <= sum(map(str.isdigit, value)) <= 15:
+            score = 0.9 if _COUNTRY.match(value) else 0.8
+            yield Found(re.sub(r"\s", "", value), score, row, match.start(1), match.start(1) + len(value))
+
+
+_COUNTRY = re.compile(r"[A-Z]{2} ?[\dA-Z]")
 
 
 def currency_in(rows: list[Row], total: Found | None) -> tuple[str, float] | None:
@@ -96,20 +106,30 @@ def currency_in(rows: list[Row], total: Found | None) -> tuple[str, float] | Non
     return (first, round(0.5 + 0.45 * share, 2)) if share > 0.6 and len(first) == 3 else None
 
 
-_CURRENCY_WORD = re.compile(r"currency|wahrung|moneda|valuta|devise|moeda|monnaie|para birimi|العملة|all prices|amounts? in")
+_CURRENCY_WORD = re.compile(
+    r"currency|wahrung|moneda|valuta|devise|moeda|monnaie|para birimi|العملة|all prices|amounts? in"
+)
 
 
 def _named(row: Row, start: int, end: int) -> bool:
-    """Whether a code that stands alone is meant as a currency: in brackets, after a slash, or beside a word that says so."""
+    """Whether a code that stands alone is meant as a currency: in brackets, after a slash, beside a number or a word that says so."""
     around = row.text[max(0, start - 1) : start] + row.text[end : end + 1]
-    return around in ("()", "[]") or around[:1] == "/" or _CURRENCY_WORD.search(row.folded) is not None
+    beside = row.text[:start].rstrip()[-1:].isdigit() or row.text[end:].lstrip(" :-(")[:1].isdigit()
+    return beside or around in ("()", "[]") or around[:1] == "/" or _CURRENCY_WORD.search(row.folded) is not None
 
 
 _COUNTRIES = {
     "$": [("AUD", "abn"), ("CAD", "canada"), ("SGD", "singapore"), ("NZD", "new zealand"), ("HKD", "hong kong")]
     + [("MXN", "rfc"), ("CLP", "rut"), ("ARS", "cuit"), ("COP", "nit"), ("USD", "")],
     "KR": [("SEK", "moms"), ("SEK", "orgnr"), ("NOK", "mva"), ("DKK", "cvr"), ("DKK", "danmark"), ("SEK", "sverige")],
-    "RS": [("INR", "gstin"), ("INR", "india"), ("INR", "delhi"), ("INR", "cgst"), ("LKR", "lanka"), ("PKR", "pakistan")],
+    "RS": [
+        ("INR", "gstin"),
+        ("INR", "india"),
+        ("INR", "delhi"),
+        ("INR", "cgst"),
+        ("LKR", "lanka"),
+        ("PKR", "pakistan"),
+    ],
     "¥": [("CNY", "china"), ("JPY", "japan"), ("JPY", "消費税")],
 }
 

@@ -101,17 +101,18 @@ class _Target:
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
         raise _RefusedError
 
-    def close(self) -> Node | None:
-        return self.root
+    def close(self) -> None:
+        """Required by the parser."""
 
 
 def _tree(data: bytes) -> Node | None:
     if re.search(rb"<!\s*(?:DOCTYPE|ENTITY)", data.replace(b"\0", b"")[:MAX_BYTES], re.IGNORECASE):
         raise _RefusedError
-    parser = ElementTree.XMLParser(target=_Target())  # noqa: S314
+    target = _Target()
+    parser = ElementTree.XMLParser(target=target)  # noqa: S314
     parser.feed(data)
-    root: Node | None = parser.close()
-    return root
+    parser.close()
+    return target.root
 
 
 def _date(text: str) -> str:

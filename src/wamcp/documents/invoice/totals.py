@@ -16,12 +16,12 @@ CENT = Decimal("0.01")
 def money_in(rows: list[Row]) -> "Money":
     """Every amount of the document with the label that belongs to it."""
     placed: list[Placed] = []
-    everything: Counter[Decimal] = Counter()
+    everything: list[tuple[Row, Amount]] = []
     summary = False
     for row in rows:
         summary = summary or (labels.SUMMARY_WORD.search(row.folded) is not None and not row.prose)
         amounts = [one for one in amounts_in(row.clean, ocr=row.ocr)[:12] if one.decimals <= (3 if one.sign else 2)]
-        everything.update(amount.value for amount in amounts if amount.exact or amount.sign)
+        everything += [(row, amount) for amount in amounts if amount.exact or amount.sign]
         placed += _placed(rows, row, amounts, summary)
     placed += _blocks(rows)
     return Money(placed, everything)
@@ -41,52 +41,58 @@ class Placed(NamedTuple):
 class Money:
     """The amounts of a document."""
 
-    def __init__(self, placed: list[Placed], everything: Counter[Decimal]) -> None:
-        self.placed, self.everything = placed, everything
+    def __init__(self, placed: list[Placed], everything: list[tuple[Row, Amount]]) -> None:
+        self.often = Counter(amount.value for _, amount in everything)
+        self.places = {amount.value: (row, amount) for row, amount in everything}
+        self.top = max((abs(value) for value in self.often), default=Decimal(0))
         kinds = [(one, _kind(one.label)) for one in placed]
         self.nets = [one for one, kind in kinds if kind == "net"]
         self.taxes = [one for one, kind in kinds if kind == "tax"]
         self.strong = [one for one, kind in kinds if kind == "strong"]
         self.weak = [one for one, kind in kinds if kind == "weak"]
         self.cash = _paid(placed)
+        cents = {one.amount.value for one in placed if labels.ROUNDING_WORD.search(one.label)} - {Decimal(0)}
+        self.roundings = [value for value in cents if abs(value) < 1][:4]
 
     def totals(self) -> list[Found]:
         """The candidates for the total, gross of tax."""
         sums = self._sums()
-        top = max((abs(value) for value in self.everything), default=Decimal(0))
+        rounded = self._rounded()
         found = []
         for group, weight in ((self.strong, 0.95), (self.weak, 0.7)):
             for one in group:
-                value = one.amount.value
-                score = weight - 0.12 * one.distance - (0.0 if one.last else 0.25) - (0.3 if one.summary else 0.0)
-                score -= 0.2 if one.row.prose else 0.0
-                score -= 0.0 if one.amount.exact or one.amount.sign else 0.35 if one.row.flow else 0.15
-                score += 0.25 if abs(value) in sums else 0.0
-                score += 0.25 if abs(value) in self.cash else 0.0
-                score += min(0.1, 0.05 * (self.everything[value] - 1)) if self.everything[value] else 0.0
-                score += 0.08 if abs(value) == top else 0.0
-                score -= 0.4 if value == 0 else 0.0
+                value = abs(one.amount.value)
+                score = weight - _doubts(one)
+                score += 0.25 if value in sums else 0.0
+                score += 0.25 if value in self.cash else 0.0
+                score += 0.3 if value in rounded else 0.0
+                score += min(0.1, 0.05 * max(0, self.often[one.amount.value] - 1))
+                score += 0.08 if value == self.top else 0.0
                 score += 0.0005 * one.row.index / 400
-                found.append(Found(_written(value), score, one.row, one.amount.start, one.amount.end))
+                found.append(Found(_written(one.amount.value), score, one.row, one.amount.start, one.amount.end))
         return found + self._by_change(found)
 
     def _by_change(self, known: list[Found]) -> list[Found]:
         """Amounts without a label of their own that are what was paid less the change."""
-        values = {one.value for one in known if one.score >= 0.5}
-        found = []
-        for value in self.cash:
-            where = next((one for one in self.placed if one.amount.value == value), None)
-            if where and _written(value) not in values and self.everything[value] and value > 0:
-                found.append(Found(_written(value), 0.6, where.row, where.amount.start, where.amount.end))
-        return found
+        values = {one.value for one in known if one.score >= 0.55}
+        places = [(value, self.places[value]) for value in self.cash if value > 0 and value in self.places]
+        return [
+            Found(_written(value), 0.6, row, amount.start, amount.end)
+            for value, (row, amount) in places
+            if _written(value) not in values
+        ]
+
+    def _rounded(self) -> set[Decimal]:
+        """Labelled amounts that are another labelled amount with the document's rounding."""
+        values = {abs(one.amount.value) for one in [*self.strong, *self.weak, *self.nets]}
+        return {value for value in values for cents in self.roundings if value - cents in values}
 
     def _sums(self) -> set[Decimal]:
         """Net and tax together; where the document rounds, rounded."""
         taxes = {one.amount.value for one in self.taxes if one.amount.exact or one.amount.sign} - {Decimal(0)}
-        rounded = {one.amount.value for one in self.placed if labels.ROUNDING_WORD.search(one.label)} - {Decimal(0)}
-        small = [value for value in rounded if abs(value) < 1][:4] or [Decimal(0)]
         nets = {one.amount.value for one in self.nets}
-        return {abs(net + tax + cents) for net in list(nets)[:40] for tax in list(taxes)[:40] for cents in small}
+        cents = self.roundings or [Decimal(0)]
+        return {abs(net + tax + few) for net in list(nets)[:40] for tax in list(taxes)[:40] for few in cents}
 
     def parts(self, total: Decimal) -> tuple[Found | None, Found | None, bool | None]:
         """Net and tax that go with ``total``, and whether they add up; None where the document does not say."""
@@ -104,8 +110,18 @@ class Money:
         plain_nets = {one.amount.value: one for one in nets if one.distance == 0 and one.amount.exact}
         plain_taxes = {one.amount.value: one for one in taxes if one.distance == 0 and one.amount.exact}
         if len(plain_nets) == len(plain_taxes) == 1 and not any(one.summary for one in plain_taxes.values()):
-            return _as_found(*plain_nets.values(), 0.5), _as_found(*plain_taxes.values(), 0.5), False
+            net, tax = next(iter(plain_nets.values())), next(iter(plain_taxes.values()))
+            return _as_found(net, 0.5), _as_found(tax, 0.5), False
         return None, None, None
+
+
+def _doubts(one: Placed) -> float:
+    """What speaks against an amount being the total, whatever its value is worth elsewhere."""
+    doubt = 0.12 * one.distance + (0.0 if one.last else 0.25) + (0.3 if one.summary else 0.0)
+    doubt += 0.2 if one.row.prose else 0.0
+    doubt += 0.4 if one.amount.value == 0 else 0.0
+    certain = one.amount.exact or one.amount.sign
+    return doubt + (0.0 if certain else 0.35 if one.row.flow else 0.15)
 
 
 def _written(value: Decimal) -> str:
@@ -212,12 +228,14 @@ def _lone_label(row: Row) -> bool:
 
 
 def _lone_amount(row: Row) -> Amount | None:
-    amounts = amounts_in(row.clean, ocr=row.ocr) if row.flow and len(row.text) < 20 else []
+    amounts = amounts_in(row.clean, ocr=row.ocr) if row.flow and len(row.text) < 20 else ()
     return amounts[0] if len(amounts) == 1 and not any(map(str.isalpha, row.text[: amounts[0].start])) else None
 
 
 def _paid(placed: list[Placed]) -> set[Decimal]:
     """What is left of what was given when the change is taken off."""
-    given = {p.amount.value for p in placed if labels.CASH_WORD.search(p.label) and not labels.CHANGE_WORD.search(p.label)}
+    given = {
+        p.amount.value for p in placed if labels.CASH_WORD.search(p.label) and not labels.CHANGE_WORD.search(p.label)
+    }
     change = {p.amount.value for p in placed if labels.CHANGE_WORD.search(p.label)}
     return {one - other for one in list(given)[:20] for other in list(change)[:20] if one > other >= 0}
