@@ -29,6 +29,7 @@ NUMBER_SLIP = re.compile(
     rf"(?:number|numero|nummer|num|n°|nr|no)\.? (?:de |da |del |do |du )?(?:{_SLIP})(?![^\W\d_]))"
 )
 NUMBER_NOUN = re.compile(rf"(?<![^\W\d_])(?:{_NOUN})(?![^\W\d_])")
+NUMBER_APART = re.compile(rf"(?<![^\W\d_])(?:{_NOUN})s?(?: [^\W\d_]{{2,20}}){{1,3}}[ .]{{1,2}}(?:nr|no|n°|number|nummer|numero)(?![^\W\d_])")
 NUMBER_BARE = re.compile(r"^\s*(?:number|numero|nummer|no|nr|n°|#)(?![^\W\d_])")
 NUMBER_OTHER = _words(
     r"ori?g(?:inal)?\w*",
@@ -104,9 +105,9 @@ DATE_BESIDE = _words(
 """Words for other dates on the same day as the invoice, as a rule; taken where there is no better one."""
 
 TOTAL_STRONG = _words(
-    r"grand total|total amount due|amount due|total due|balance due|total payable|amount payable|net payable|amount to pay",
-    r"total amount|invoice (?:total|amount)|total (?:for )?(?:this )?invoice|total to pay|bill total|order total|sum total",
-    r"total (?:rounded|sales|charge)|(?:total|amount)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take).\w{2,4} total",
+    r"grand total|(?:total )?(?:amount|amt) (?:due|payable|to pay)|total due|balance due|total payable|net payable",
+    r"total (?:amount|amt)|invoice (?:total|amount)|total (?:for )?(?:this )?invoice|total to pay|bill total|order total|sum total",
+    r"total (?:rounded|sales|charge)|(?:total|amount|amt)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take).\w{2,4} total",
     r"net total|total net payable|nett total|total bill|total paid",
     r"net a payer|(?:total|montant|somme|prix)[^0-9]{0,14}t\.?t\.?c\.?|t\.?t\.?c|total a payer|somme a payer|montant (?:total|du)",
     r"zahlbetrag|gesamtbetrag|gesamt(?:summe|preis|total)|endbetrag|endsumme|rechnungs(?:betrag|summe|total)|brutto(?!preis|gewicht|menge)\w*",
@@ -122,6 +123,8 @@ TOTAL_STRONG = _words(
 TOTAL_WEAK = _words(
     r"total|totaal|totale|summe|gesamt|suma|summa|toplam|importe|jumlah|betrag|bedrag|amount|sum|razem|totalt|tot|المجموع|مجموع|total amt"
 )
+NET_TOTAL = _words(r"nett? total")
+"""Before tax in an invoice, after rounding in a receipt."""
 NET_WORD = _words(
     r"sub ?tota+l\w*|sub ttl|zwischensumme|sous total|soma|net(?:to)?(?: ?(?:amount|total|betrag|summe|bedrag|preis))?|nett|netto\w*",
     r"(?:total|montant|prix)?[^0-9]{0,6}\bh\.?t\.?|hors taxes?|excl\w*|exkl\w*|before (?:tax|vat|gst)|ohne (?:ust|mwst|umsatzsteuer)\w*|taxable\w*",
@@ -142,7 +145,7 @@ AMOUNT_OTHER = _words(
 )
 ROUNDING_WORD = _words(r"rounding\w*|round(?: |ing )?adj\w*|rundung|arrondi|afronding|redondeo")
 CASH_WORD = _words(
-    r"cash(?! (?:bill|sales?|change))(?: received| tendered| tender| paid)?|bar|gegeben|especes|contant|efectivo|dinheiro|contanti|tendered|received|amount tendered|payment|tunai|pago",
+    r"cash(?! (?:bill|sales?|change))(?: received| tendered| tender| paid)?|received cash|paid(?: amount)?|amount paid|bar|gegeben|especes|contant|efectivo|dinheiro|contanti|tendered|received|amount tendered|payment|tunai|pago",
 )
 CHANGE_WORD = _words(
     r"(?:cash )?change(?: due)?|wechselgeld|ruckgeld|zuruck|rendu|monnaie|troco|cambio|vuelto|resto|wisselgeld|baki"

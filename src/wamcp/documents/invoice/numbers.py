@@ -35,13 +35,28 @@ def _labels(rows: list[Row]) -> Iterator[tuple[Row, int, int, float]]:
                 left -= 1
                 taken.append((start, end))
                 before = row.folded[max(0, start - 22) : start].rpartition("  ")[2]
-                other = 0.45 if labels.NUMBER_OTHER.search(before) else 0.0
-                yield row, start, end, weight - other - (0.2 if row.prose else 0.0)
+                worth = weight - (0.2 if row.prose else 0.0)
+                worth -= 0.45 if labels.NUMBER_OTHER.search(before) or _meant_otherwise(pattern, match.group()) else 0.0
+                worth += 0.3 if pattern is labels.NUMBER_BARE and _below_title(rows, row) else 0.0
+                yield row, start, end, worth
+
+
+def _meant_otherwise(pattern: re.Pattern[str], label: str) -> bool:
+    return pattern is labels.NUMBER_APART and labels.NUMBER_OTHER.search(label) is not None
+
+
+def _below_title(rows: list[Row], row: Row) -> bool:
+    """Whether one of the two lines above is a title that calls the document an invoice."""
+    return any(
+        labels.INVOICE_WORD.search(above.folded) and len(above.text.split()) <= 5
+        for above in rows[max(0, row.index - 2) : row.index]
+    )
 
 
 _LABELS = [
     (labels.NUMBER_STRONG, 1.0),
     (labels.NUMBER_SLIP, 0.85),
+    (labels.NUMBER_APART, 0.7),
     (labels.NUMBER_NOUN, 0.66),
     (labels.NUMBER_BARE, 0.35),
 ]
@@ -91,7 +106,6 @@ def _value(row: Row, start: int, weight: float) -> Found | None:
     weight -= 0.2 if digits == 1 and weight < 1 else 0.0
     weight -= 0.15 if bare and digits == 4 and 1990 <= int(value) <= 2099 else 0.0
     weight -= 0.15 if bare and digits <= 3 and weight < 0.9 else 0.0
-    weight -= 0.15 if not bare and value.islower() and digits < 3 else 0.0
     return Found(value, weight, row, start, start + len(value))
 
 

@@ -20,7 +20,7 @@ def money_in(rows: list[Row]) -> "Money":
     summary = False
     for row in rows:
         summary = summary or (labels.SUMMARY_WORD.search(row.folded) is not None and not row.prose)
-        amounts = [one for one in amounts_in(row.clean, ocr=row.ocr)[:12] if one.decimals <= (3 if one.sign else 2)]
+        amounts = [one for one in amounts_in(row.clean, ocr=row.ocr)[:12] if _may_be_money(one)]
         everything += [(row, amount) for amount in amounts if amount.exact or amount.sign]
         placed += _placed(rows, row, amounts, summary)
     placed += _blocks(rows)
@@ -49,7 +49,7 @@ class Money:
         self.nets = [one for one, kind in kinds if kind == "net"]
         self.taxes = [one for one, kind in kinds if kind == "tax"]
         self.strong = [one for one, kind in kinds if kind == "strong"]
-        self.weak = [one for one, kind in kinds if kind == "weak"]
+        self.weak = [one for one, kind in kinds if kind == "weak" or labels.NET_TOTAL.search(one.label)]
         self.cash = _paid(placed)
         cents = {one.amount.value for one in placed if labels.ROUNDING_WORD.search(one.label)} - {Decimal(0)}
         self.roundings = [value for value in cents if abs(value) < 1][:4]
@@ -70,22 +70,29 @@ class Money:
                 score += 0.08 if value == self.top else 0.0
                 score += 0.0005 * one.row.index / 400
                 found.append(Found(_written(one.amount.value), score, one.row, one.amount.start, one.amount.end))
-        return found + self._by_change(found)
+        return found + self._by_sums(found, self.cash | (sums if self.roundings else set()))
 
-    def _by_change(self, known: list[Found]) -> list[Found]:
-        """Amounts without a label of their own that are what was paid less the change."""
-        values = {one.value for one in known if one.score >= 0.55}
-        places = [(value, self.places[value]) for value in self.cash if value > 0 and value in self.places]
+    def _by_sums(self, known: list[Found], sums: set[Decimal]) -> list[Found]:
+        """Amounts without a label of their own that are what was paid less the change, or net, tax and rounding."""
+        values = {one.value for one in known if one.score >= 0.65}
+        places = [(value, self.places[value]) for value in sorted(sums) if value > 0 and value in self.places]
         return [
-            Found(_written(value), 0.6, row, amount.start, amount.end)
+            Found(_written(value), 0.65, row, amount.start, amount.end)
             for value, (row, amount) in places
             if _written(value) not in values
         ]
 
     def _rounded(self) -> set[Decimal]:
-        """Labelled amounts that are another labelled amount with the document's rounding."""
-        values = {abs(one.amount.value) for one in [*self.strong, *self.weak, *self.nets]}
-        return {value for value in values for cents in self.roundings if value - cents in values}
+        """Labelled amounts that are another one above them with the document's rounding, whichever sign that has."""
+        labelled = sorted([*self.strong, *self.weak, *self.nets], key=lambda one: -one.row.index)
+        first = {abs(one.amount.value): one.row.index for one in labelled if not one.summary}
+        return {
+            value
+            for value, index in first.items()
+            for cents in self.roundings
+            for other in (value - cents, value + cents)
+            if first.get(other, index) < index
+        }
 
     def _sums(self) -> set[Decimal]:
         """Net and tax together; where the document rounds, rounded."""
@@ -113,6 +120,13 @@ class Money:
             net, tax = next(iter(plain_nets.values())), next(iter(plain_taxes.values()))
             return _as_found(net, 0.5), _as_found(tax, 0.5), False
         return None, None, None
+
+
+def _may_be_money(amount: Amount) -> bool:
+    """Unit prices have more decimals, and long numbers without cents or currency are ids."""
+    if amount.sign:
+        return amount.decimals <= 3
+    return amount.decimals <= 2 and (amount.exact or abs(amount.value) < 1_000_000)
 
 
 def _doubts(one: Placed) -> float:
