@@ -233,13 +233,15 @@ def test_a_photographed_receipt_is_read_through_its_misreadings() -> None:
 
 
 def test_a_receipt_whose_columns_are_read_one_after_the_other() -> None:
-    text = "TAX INVOICE\nKEDAI BUKU MELATI\nDATE\n: 04-04-2018 14:26\nITEM 1\n5.00\nTOTAL :\nCASH :\nCHANGE :\n5.00\n10.00\n5.00\n"
+    head = "TAX INVOICE\nKEDAI BUKU MELATI\nDATE\n: 04-04-2018 14:26\nITEM 1\n5.00\n"
+    text = head + "TOTAL :\nCASH :\nCHANGE :\n5.00\n10.00\n5.00\n"
     found = fields(text, source=TextSource.OCR, placed=False)
     assert (found["invoice_date"], found["total"]) == ("2018-04-04", "5.00")
 
 
 def test_what_was_paid_less_the_change_is_the_total() -> None:
-    text = "RECEIPT\nBill No: 4471\nDate: 3/4/2019 10:00\nMango 2 kg\nTotal Qty  2\nTotal  12.00  30.00\nCash 50.00\nChange 20.00\n"
+    head = "RECEIPT\nBill No: 4471\nDate: 3/4/2019 10:00\nMango 2 kg\n"
+    text = head + "Total Qty  2\nTotal  12.00  30.00\nCash 50.00\nChange 20.00\n"
     assert fields(text, source=TextSource.OCR)["total"] == "30.00"
 
 
@@ -256,7 +258,8 @@ def test_another_date_decides_which_number_is_the_day(other: str, expected: str)
 
 
 OTHERS = {
-    "letter": "Dear Ms Alder,\nthank you for your letter of 3 March 2024 about invoice number 4711 over 120.00 EUR, which we\n"
+    "letter": "Dear Ms Alder,\nthank you for your letter of 3 March 2024 about invoice number 4711 over 120.00 EUR, "
+    "which we\n"
     "have passed on to our accounts department so that it can be settled as soon as possible.\nKind regards\n",
     "menu": "MENU\nSoup of the day   6.50\nBread and butter   3.00\nFish pie   14.00\nService not included\n",
     "price list": "Price list 2024\nArticle     Price\nLantern    £40.00\nWick       £5.50\nAll prices plus VAT\n",

@@ -12,9 +12,11 @@ UBL = """<?xml version="1.0" encoding="UTF-8"?>
  xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">
  <cbc:ID>LX-301</cbc:ID><cbc:IssueDate>2024-05-17</cbc:IssueDate><cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode>
  <cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
- <cac:BillingReference><cac:InvoiceDocumentReference><cbc:ID>OLD-1</cbc:ID></cac:InvoiceDocumentReference></cac:BillingReference>
+ <cac:BillingReference>
+ <cac:InvoiceDocumentReference><cbc:ID>OLD-1</cbc:ID></cac:InvoiceDocumentReference></cac:BillingReference>
  <cac:AccountingSupplierParty><cac:Party><cac:PartyName><cbc:Name>Lumen</cbc:Name></cac:PartyName>
-  <cac:PartyTaxScheme><cbc:CompanyID>IE1234567T</cbc:CompanyID></cac:PartyTaxScheme>
+  
+ <cac:PartyTaxScheme><cbc:CompanyID>IE1234567T</cbc:CompanyID></cac:PartyTaxScheme>
   <cac:PartyLegalEntity><cbc:RegistrationName>Lumen Works Ltd</cbc:RegistrationName></cac:PartyLegalEntity>
  </cac:Party></cac:AccountingSupplierParty>
  <cac:TaxTotal><cbc:TaxAmount currencyID="EUR">23.00</cbc:TaxAmount></cac:TaxTotal>
@@ -24,9 +26,11 @@ UBL = """<?xml version="1.0" encoding="UTF-8"?>
 </Invoice>"""
 CREDIT = UBL.replace("<Invoice ", "<CreditNote ").replace("</Invoice>", "</CreditNote>").replace("380", "381")
 CII = """<?xml version="1.0" encoding="UTF-8"?>
-<rsm:CrossIndustryInvoice xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100" xmlns:ram="urn:ram" xmlns:udt="urn:udt">
+<rsm:CrossIndustryInvoice xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100" 
+ xmlns:ram="urn:ram" xmlns:udt="urn:udt">
  <rsm:ExchangedDocument><ram:ID>R-88</ram:ID><ram:TypeCode>380</ram:TypeCode>
-  <ram:IssueDateTime><udt:DateTimeString format="102">20240229</udt:DateTimeString></ram:IssueDateTime></rsm:ExchangedDocument>
+  <ram:IssueDateTime>
+ <udt:DateTimeString format="102">20240229</udt:DateTimeString></ram:IssueDateTime></rsm:ExchangedDocument>
  <rsm:SupplyChainTradeTransaction>
   <ram:ApplicableHeaderTradeAgreement><ram:SellerTradeParty><ram:Name>Glashütte Süd GmbH</ram:Name>
    <ram:SpecifiedTaxRegistration><ram:ID schemeID="FC">12/345/67890</ram:ID></ram:SpecifiedTaxRegistration>
@@ -46,14 +50,20 @@ OLD_CII = (
     .replace("ApplicableHeaderTradeSettlement", "ApplicableSupplyChainTradeSettlement")
     .replace("SettlementHeaderMonetarySummation", "SettlementMonetarySummation")
 )
-NFE = """<nfeProc xmlns="http://www.portalfiscal.inf.br/nfe"><NFe><infNFe><ide><nNF>4512</nNF><dhEmi>2023-11-09T10:00:00-03:00</dhEmi></ide>
+NFE = """<nfeProc xmlns="http://www.portalfiscal.inf.br/nfe"><NFe><infNFe><ide><nNF>4512</nNF>
+ <dhEmi>2023-11-09T10:00:00-03:00</dhEmi></ide>
  <emit><CNPJ>12345678000195</CNPJ><xNome>Padaria Nova Aurora Ltda</xNome></emit>
  <total><ICMSTot><vProd>1150.00</vProd><vNF>1100.00</vNF></ICMSTot></total></infNFe></NFe></nfeProc>"""
 FATTURA = """<p:FatturaElettronica xmlns:p="urn:fattura"><FatturaElettronicaHeader><CedentePrestatore><DatiAnagrafici>
- <IdFiscaleIVA><IdPaese>IT</IdPaese><IdCodice>01234567890</IdCodice></IdFiscaleIVA><Anagrafica><Nome>Ada</Nome><Cognome>Riva</Cognome></Anagrafica>
- </DatiAnagrafici></CedentePrestatore></FatturaElettronicaHeader><FatturaElettronicaBody><DatiGenerali><DatiGeneraliDocumento>
+ 
+ <IdFiscaleIVA><IdPaese>IT</IdPaese><IdCodice>01234567890</IdCodice></IdFiscaleIVA>
+ <Anagrafica><Nome>Ada</Nome><Cognome>Riva</Cognome></Anagrafica>
+ </DatiAnagrafici></CedentePrestatore></FatturaElettronicaHeader>
+ <FatturaElettronicaBody><DatiGenerali>
+ <DatiGeneraliDocumento>
  <TipoDocumento>TD01</TipoDocumento><Divisa>EUR</Divisa><Data>2023-09-21</Data><Numero>57/A</Numero>
- <ImportoTotaleDocumento>366.00</ImportoTotaleDocumento></DatiGeneraliDocumento></DatiGenerali></FatturaElettronicaBody></p:FatturaElettronica>"""
+ <ImportoTotaleDocumento>366.00</ImportoTotaleDocumento></DatiGeneraliDocumento></DatiGenerali>
+ </FatturaElettronicaBody></p:FatturaElettronica>"""
 CFDI = """<cfdi:Comprobante xmlns:cfdi="http://www.sat.gob.mx/cfd/4" Serie="A" Folio="118" Fecha="2024-01-31T12:00:00" SubTotal="100.00"
  Moneda="MXN" Total="116.00" TipoDeComprobante="I"><cfdi:Emisor Rfc="AAA010101AAA" Nombre="Papelería Luna"/></cfdi:Comprobante>"""
 

@@ -1,9 +1,9 @@
 """Amounts of money in a line: every usual way of writing a number, and the currency beside it."""
 
 import re
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import islice
-from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from wamcp.documents.invoice.dates import MARKS
@@ -88,11 +88,12 @@ class Amount(NamedTuple):
     decimals: int
 
 
-CODES = frozenset(
-    "EUR USD GBP CHF BRL MYR SEK NOK DKK PLN INR AED SAR QAR KWD BHD OMR JOD EGP MAD TND TRY ILS ZAR NGN KES GHS JPY "
-    "CNY HKD SGD AUD NZD CAD MXN ARS CLP COP PEN UYU BOB PYG CRC DOP GTQ CZK HUF RON BGN RSD UAH RUB KZT IDR THB VND "
-    "PHP PKR LKR BDT TWD KRW ISK ANG XOF XAF AOA MZN".split()
+_CODES = (
+    "EUR USD GBP CHF BRL MYR SEK NOK DKK PLN INR AED SAR QAR KWD BHD OMR JOD EGP MAD TND TRY ILS ZAR NGN KES "
+    "GHS JPY CNY HKD SGD AUD NZD CAD MXN ARS CLP COP PEN UYU BOB PYG CRC DOP GTQ CZK HUF RON BGN RSD UAH RUB "
+    "KZT IDR THB VND PHP PKR LKR BDT TWD KRW ISK ANG XOF XAF AOA MZN "
 )
+CODES = frozenset(_CODES.split())
 SIGNS = {
     "€": "EUR",
     "EURO": "EUR",

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from wamcp.documents.invoice.sheet import fold
 
-
 MAX_OF_A_FORM = 12
 
 
@@ -65,7 +64,7 @@ _NAMES = {
     9: "september sep sept septembre septiembre set setembro settembre wrzesien wrzesnia eylul سبتمبر",
     10: "october oct oktober okt octobre octubre outubro out ottobre ott pazdziernik pazdziernika ekim أكتوبر اكتوبر",
     11: "november nov novembre noviembre novembro listopad listopada kasim نوفمبر",
-    12: "december dec dez dezember dez. decembre diciembre dic dezembro dicembre des desember grudzien grudnia aralik ديسمبر",
+    12: "december dec dez dezember decembre diciembre dic dezembro dicembre desember grudzien grudnia aralik ديسمبر",
 }
 MONTHS = {fold(name).strip("."): number for number, names in _NAMES.items() for name in names.split()}
 
@@ -76,7 +75,8 @@ _TIME = re.compile(r"[\s,t|-]{0,3}\(?\d{1,2}:\d\d")
 _ISO = re.compile(rf"(?<![\d.,/-]){_LONG_YEAR} ?[-/.年] ?(?P<a>\d{{1,2}}) ?[-/.月] ?(?P<b>\d{{1,2}})(?=\D|\d\d:|$)")
 _NUMERIC = re.compile(rf"(?<![\d.,/-])(?P<a>\d{{1,2}}) ?(?P<s>[-/.]) ?(?P<b>\d{{1,2}}) ?(?P=s) ?{_YEAR}")
 _DAY_WORD = re.compile(
-    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|°|\.)?[ .,/-]{{0,2}}(?:de |of )?{_WORD}[ .,'/-]{{0,3}}(?:de |del |of )?{_YEAR}"
+    rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|er|°|\.)?[ .,/-]{{0,2}}(?:de |of )?{_WORD}"
+    rf"[ .,'/-]{{0,3}}(?:de |del |of )?{_YEAR}"
 )
 _WORD_DAY = re.compile(
     rf"(?<![^\W\d_]){_WORD}\.? ?(?P<d>\d{{1,2}})(?:st|nd|rd|th)? {{0,2}},? {{0,2}}{_LONG_YEAR}(?!\d)"

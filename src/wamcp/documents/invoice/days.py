@@ -26,7 +26,7 @@ def days_in(rows: list[Row]) -> list[Found]:
 def month_first(rows: list[Row]) -> bool:
     """Whether 03/04 is the fourth of March here.
 
-    Other dates of the document that read only one way decide; else dollars without the name of a tax of other countries.
+    Other dates of the document that read only one way decide; else dollars without a tax of other countries.
     """
     orders = [numeric_orders(row.clean) for row in rows]
     day, month = any(order[0] for order in orders), any(order[1] for order in orders)
@@ -79,7 +79,7 @@ def _found(rows: list[Row], first: bool) -> Iterator[Found]:
 def _range(row: Row, day: Day) -> bool:
     """Whether the date begins or ends a period: two dates with a dash or ``to`` between."""
     after = row.folded[day.end : day.end + 6].strip()
-    return after[:1] == "-" and after[1:2] != "r" and any(map(str.isdigit, after)) or after.split(" ")[0] in _UNTIL
+    return (after[:1] == "-" and after[1:2] != "r" and any(map(str.isdigit, after))) or after.split(" ")[0] in _UNTIL
 
 
 _UNTIL = ("bis", "to", "au", "al", "tot", "ate", "a")
@@ -88,9 +88,9 @@ _UNTIL = ("bis", "to", "au", "al", "tot", "ate", "a")
 def _score(rows: list[Row], row: Row, day: Day, before: str) -> float:
     """How well the words before the date, or above it where there are none, say that it is the invoice's."""
     context = _BLANKS.sub("  ", before)[-60:]
-    if labels.NUMBER_STRONG.search(context) or labels.NUMBER_SLIP.search(context):
-        if labels.DATE_JOINED.search(context):
-            return 0.9 if not labels.NUMBER_OTHER.search(context) else 0.4
+    numbered = labels.NUMBER_STRONG.search(context) or labels.NUMBER_SLIP.search(context)
+    if numbered and labels.DATE_JOINED.search(context):
+        return 0.9 if not labels.NUMBER_OTHER.search(context) else 0.4
     said = _said(context)
     if said is None:
         said = _said_above(rows, row, day)
@@ -139,7 +139,7 @@ def _said_above(rows: list[Row], row: Row, day: Day) -> float | None:
 
 
 def _cell(row: Row, left: float, right: float) -> tuple[int, int]:
-    """Where the cell of ``row`` begins and ends that stands above or below ``left`` to ``right``; (0, 0) if none does."""
+    """Where the cell of ``row`` begins and ends that stands above or below ``left`` to ``right``; else (0, 0)."""
     start = 0
     for part in row.text.split("  "):
         end = start + len(part)

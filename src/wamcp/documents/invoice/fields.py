@@ -1,4 +1,4 @@
-"""The fields of an invoice from its pages and the data beside it: data wins, and where the page disagrees it is said."""
+"""The fields of an invoice, from its pages and the data beside it; data wins, and a page that disagrees is told of."""
 
 from decimal import Decimal
 from typing import Any

@@ -9,7 +9,10 @@ from wamcp.documents.invoice.amounts import CURRENCY, amounts_in, currency_of
 from wamcp.documents.invoice.found import Found, best
 from wamcp.documents.invoice.sheet import Row
 
-_ID = re.compile(r"[\s.:#()*-]{0,8}(?:(?:no|nr|number)\b[\s.:#]{0,4})?([A-Z]{0,4}[ -]?\d[\dA-Z./]{0,17}(?:[ -]\d[\dA-Z./]{0,12}){0,6})")
+_ID = re.compile(
+    r"[\s.:#()*-]{0,8}(?:(?:no|nr|number)\b[\s.:#]{0,4})?"
+    r"([A-Z]{0,4}[ -]?\d[\dA-Z./]{0,17}(?:[ -]\d[\dA-Z./]{0,12}){0,6})"
+)
 _TOP = 14
 
 
@@ -56,7 +59,7 @@ def _name(text: str) -> bool:
 
 
 def tax_id_in(rows: list[Row], supplier: Found | None) -> Found | None:
-    """The first tax id that is not the buyer's, one with a country before others: not beside nor below a buyer's word."""
+    """The first tax id that is not beside nor below a word for the buyer; one with a country goes before others."""
     found: list[Found] = []
     buyer_until = -1
     for row in rows:
@@ -93,9 +96,11 @@ def currency_in(rows: list[Row], total: Found | None) -> tuple[str, float] | Non
                 signs[currency_of(amount.sign)] += 3
         for match in CURRENCY.finditer(row.text):
             code, written = currency_of(match.group()), match.group()
-            if written.isupper() and len(written) == 3 and code and _named(row, match.start(), match.end()):
-                signs[code] += 1
-            elif not written.isalpha() or written == "RM":
+            if (
+                (written.isupper() and len(written) == 3 and code and _named(row, match.start(), match.end()))
+                or not written.isalpha()
+                or written == "RM"
+            ):
                 signs[code] += 1
     signs = Counter({_settled(sign, rows): count for sign, count in signs.items() if count})
     signs.pop("", None)
@@ -112,15 +117,25 @@ _CURRENCY_WORD = re.compile(
 
 
 def _named(row: Row, start: int, end: int) -> bool:
-    """Whether a code that stands alone is meant as a currency: in brackets, after a slash, beside a number or a word that says so."""
+    """Whether a code is meant as a currency: in brackets, after a slash, beside a number or a word for currency."""
     around = row.text[max(0, start - 1) : start] + row.text[end : end + 1]
     beside = row.text[:start].rstrip()[-1:].isdigit() or row.text[end:].lstrip(" :-(")[:1].isdigit()
     return beside or around in ("()", "[]") or around[:1] == "/" or _CURRENCY_WORD.search(row.folded) is not None
 
 
 _COUNTRIES = {
-    "$": [("AUD", "abn"), ("CAD", "canada"), ("SGD", "singapore"), ("NZD", "new zealand"), ("HKD", "hong kong")]
-    + [("MXN", "rfc"), ("CLP", "rut"), ("ARS", "cuit"), ("COP", "nit"), ("USD", "")],
+    "$": [
+        ("AUD", "abn"),
+        ("CAD", "canada"),
+        ("SGD", "singapore"),
+        ("NZD", "new zealand"),
+        ("HKD", "hong kong"),
+        ("MXN", "rfc"),
+        ("CLP", "rut"),
+        ("ARS", "cuit"),
+        ("COP", "nit"),
+        ("USD", ""),
+    ],
     "KR": [("SEK", "moms"), ("SEK", "orgnr"), ("NOK", "mva"), ("DKK", "cvr"), ("DKK", "danmark"), ("SEK", "sverige")],
     "RS": [
         ("INR", "gstin"),

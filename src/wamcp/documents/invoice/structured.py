@@ -1,4 +1,4 @@
-"""Invoices that are data: UBL, CII (Factur-X, ZUGFeRD, XRechnung), NF-e, FatturaPA and CFDI, read without trusting them.
+"""Invoices that are data: UBL, CII (Factur-X, ZUGFeRD, XRechnung), NF-e, FatturaPA and CFDI, none of them trusted.
 
 A document type declaration, and with it every entity, ends the reading before it means anything.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from xml.etree import ElementTree  # noqa: S405 - parsed below with a target that refuses declarations
+from xml.etree import ElementTree
 
 MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_TEXT = 5_000_000, 40, 200_000, 2_000
 

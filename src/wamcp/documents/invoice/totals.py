@@ -28,7 +28,7 @@ def money_in(rows: list[Row]) -> "Money":
 
 
 class Placed(NamedTuple):
-    """An amount with its label (folded), how far that is (0 beside, 1 or more lines away), and whether more followed."""
+    """An amount with its label (folded), how far that is (0 beside, else in lines), and whether it is the last."""
 
     amount: Amount
     row: Row
@@ -163,7 +163,7 @@ def _kind(label: str) -> str:
 
 
 _OTHER = labels.AMOUNT_OTHER.search
-_EXCLUDING = labels._words(r"excl\w*|exkl\w*|exc|ohne|hors|sans|before|sin|zonder|esclus\w*|without").search  # noqa: SLF001
+_EXCLUDING = labels._words(r"excl\w*|exkl\w*|exc|ohne|hors|sans|before|sin|zonder|esclus\w*|without").search
 
 
 def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> Iterator[Placed]:
@@ -187,7 +187,7 @@ def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> 
             yield from _from_above(rows, row, amount, summary)
 
 
-_AFTER = labels._words(r"ttc|incl\w*|inkl\w*|brutto|ht|net|netto|excl\w*").search  # noqa: SLF001
+_AFTER = labels._words(r"ttc|incl\w*|inkl\w*|brutto|ht|net|netto|excl\w*").search
 
 
 def _from_above(rows: list[Row], row: Row, amount: Amount, summary: bool) -> Iterator[Placed]:
@@ -231,7 +231,7 @@ def _blocks(rows: list[Row]) -> Iterator[Placed]:
         while index < len(rows) and (amount := _lone_amount(rows[index])):
             values.append((rows[index], amount))
             index += 1
-        if 2 <= len(values):
+        if len(values) >= 2:
             for (row, amount), name in zip(values[::-1], names[::-1], strict=False):
                 if len(values) <= len(names):
                     yield Placed(amount, row, name.folded, 1, True, False)
