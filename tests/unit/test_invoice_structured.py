@@ -64,8 +64,9 @@ FATTURA = """<p:FatturaElettronica xmlns:p="urn:fattura"><FatturaElettronicaHead
  <TipoDocumento>TD01</TipoDocumento><Divisa>EUR</Divisa><Data>2023-09-21</Data><Numero>57/A</Numero>
  <ImportoTotaleDocumento>366.00</ImportoTotaleDocumento></DatiGeneraliDocumento></DatiGenerali>
  </FatturaElettronicaBody></p:FatturaElettronica>"""
-CFDI = """<cfdi:Comprobante xmlns:cfdi="http://www.sat.gob.mx/cfd/4" Serie="A" Folio="118" Fecha="2024-01-31T12:00:00" SubTotal="100.00"
- Moneda="MXN" Total="116.00" TipoDeComprobante="I"><cfdi:Emisor Rfc="AAA010101AAA" Nombre="Papelería Luna"/></cfdi:Comprobante>"""
+CFDI = """<cfdi:Comprobante xmlns:cfdi="http://www.sat.gob.mx/cfd/4" Serie="A" Folio="118" Fecha="2024-01-31T12:00:00"
+ SubTotal="100.00" Moneda="MXN" Total="116.00" TipoDeComprobante="I">
+ <cfdi:Emisor Rfc="AAA010101AAA" Nombre="Papelería Luna"/></cfdi:Comprobante>"""
 
 
 def page(*texts: str) -> list[Page]:

@@ -91,7 +91,8 @@ def _score(rows: list[Row], row: Row, day: Day, before: str) -> float:
     numbered = labels.NUMBER_STRONG.search(context) or labels.NUMBER_SLIP.search(context)
     if numbered and labels.DATE_JOINED.search(context):
         return 0.9 if not labels.NUMBER_OTHER.search(context) else 0.4
-    said = _said(context)
+    # What stands before a number of its own is that number's label.
+    said = _said(_NUMBERED.split(context)[-1])
     if said is None:
         said = _said_above(rows, row, day)
     if said is None:
@@ -100,6 +101,7 @@ def _score(rows: list[Row], row: Row, day: Day, before: str) -> float:
     return said
 
 
+_NUMBERED = re.compile(r"\S*\d\S*")
 _BLANKS = re.compile(r" {3,}")
 _TIME = re.compile(r"\s*\d{1,2}[:.]\d\d(?!\d)")
 

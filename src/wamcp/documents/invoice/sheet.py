@@ -102,7 +102,9 @@ _PLAIN: dict[int, str] = {
 }
 _FOLDED: dict[str, str] = {}
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_MISREAD = re.compile(r"(?<![A-Za-z0-9])(?=[OolI|]{0,3}\d)[\dOolI|][\dOolI|./:,-]{2,}(?![A-Za-z])")
+_MISREAD = re.compile(
+    r"(?:(?<![A-Za-z0-9])|(?<=RM)|(?<=R\$))(?=[OolI|]{0,3}[.,]?\d)[\dOolI|][\dOolI|./:,-]{2,}(?![A-Za-z])"
+)
 _REPAIR = str.maketrans("OolI|", "00111")
 
 

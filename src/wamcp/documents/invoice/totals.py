@@ -73,11 +73,14 @@ class Money:
         return found + self._by_sums(found, self.cash | (sums if self.roundings else set()))
 
     def _by_sums(self, known: list[Found], sums: set[Decimal]) -> list[Found]:
-        """Amounts without a label of their own that are what was paid less the change, or net, tax and rounding."""
+        """Amounts without a label of their own that are what was paid less the change, or net, tax and rounding.
+
+        The likeliest where another candidate is a few cents off: that one is not rounded yet.
+        """
         values = {one.value for one in known if one.score >= 0.65}
         places = [(value, self.places[value]) for value in sorted(sums) if value > 0 and value in self.places]
         return [
-            Found(_written(value), 0.65, row, amount.start, amount.end)
+            Found(_written(value), 1.2 if _few_cents_off(value, known) else 0.65, row, amount.start, amount.end)
             for value, (row, amount) in places
             if _written(value) not in values
         ]
@@ -120,6 +123,10 @@ class Money:
             net, tax = next(iter(plain_nets.values())), next(iter(plain_taxes.values()))
             return _as_found(net, 0.5), _as_found(tax, 0.5), False
         return None, None, None
+
+
+def _few_cents_off(value: Decimal, known: list[Found]) -> bool:
+    return any(0 < abs(Decimal(one.value) - value) < Decimal("0.05") for one in known if one.score >= 0.65)
 
 
 def _may_be_money(amount: Amount) -> bool:
