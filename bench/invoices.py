@@ -1,9 +1,9 @@
 """How many invoice fields are right, wrong or left out on real documents, by kind: python -m bench.invoices FOLDER.
 
 FOLDER has INDEX.tsv with the expected values (columns file, kind, sha256, invoice_number, invoice_date, invoice_total),
-the files, and under ``truth/`` the transcripts of photographed receipts. The rules were written on the documents whose hash
-begins with an even digit; the others were held back until the rules stood, and faults they showed mended after that.
-Where data and page disagree the expected value is the page's: ``conflict`` counts the documents where that was said.
+the files, and under ``truth/`` the transcripts of photographed receipts. The rules were written on the documents whose
+hash begins with an even digit; the others were held back until the rules stood, and faults they showed mended after
+that. Where data and page disagree the expected value is the page's: ``conflict`` counts where that was said.
 """
 
 import argparse

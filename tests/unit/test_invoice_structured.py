@@ -34,11 +34,13 @@ CII = """<?xml version="1.0" encoding="UTF-8"?>
  <rsm:SupplyChainTradeTransaction>
   <ram:ApplicableHeaderTradeAgreement><ram:SellerTradeParty><ram:Name>Glashütte Süd GmbH</ram:Name>
    <ram:SpecifiedTaxRegistration><ram:ID schemeID="FC">12/345/67890</ram:ID></ram:SpecifiedTaxRegistration>
-   <ram:SpecifiedTaxRegistration><ram:ID schemeID="VA">DE111222333</ram:ID></ram:SpecifiedTaxRegistration></ram:SellerTradeParty>
+   <ram:SpecifiedTaxRegistration><ram:ID schemeID="VA">DE111222333</ram:ID></ram:SpecifiedTaxRegistration>
+   </ram:SellerTradeParty>
   </ram:ApplicableHeaderTradeAgreement>
   <ram:ApplicableHeaderTradeSettlement><ram:InvoiceCurrencyCode>EUR</ram:InvoiceCurrencyCode>
    <ram:SpecifiedTradeSettlementHeaderMonetarySummation><ram:LineTotalAmount>50.00</ram:LineTotalAmount>
-    <ram:TaxBasisTotalAmount>50.00</ram:TaxBasisTotalAmount><ram:TaxTotalAmount currencyID="GBP">8.00</ram:TaxTotalAmount>
+    <ram:TaxBasisTotalAmount>50.00</ram:TaxBasisTotalAmount>
+    <ram:TaxTotalAmount currencyID="GBP">8.00</ram:TaxTotalAmount>
     <ram:TaxTotalAmount currencyID="EUR">9.50</ram:TaxTotalAmount><ram:GrandTotalAmount>59.50</ram:GrandTotalAmount>
     <ram:DuePayableAmount>9.50</ram:DuePayableAmount></ram:SpecifiedTradeSettlementHeaderMonetarySummation>
   </ram:ApplicableHeaderTradeSettlement>
@@ -64,7 +66,8 @@ FATTURA = """<p:FatturaElettronica xmlns:p="urn:fattura"><FatturaElettronicaHead
  <TipoDocumento>TD01</TipoDocumento><Divisa>EUR</Divisa><Data>2023-09-21</Data><Numero>57/A</Numero>
  <ImportoTotaleDocumento>366.00</ImportoTotaleDocumento></DatiGeneraliDocumento></DatiGenerali>
  </FatturaElettronicaBody></p:FatturaElettronica>"""
-CFDI = """<cfdi:Comprobante xmlns:cfdi="http://www.sat.gob.mx/cfd/4" Serie="A" Folio="118" Fecha="2024-01-31T12:00:00"
+CFDI = """<cfdi:Comprobante xmlns:cfdi="http://www.sat.gob.mx/cfd/4"
+ Serie="A" Folio="118" Fecha="2024-01-31T12:00:00"
  SubTotal="100.00" Moneda="MXN" Total="116.00" TipoDeComprobante="I">
  <cfdi:Emisor Rfc="AAA010101AAA" Nombre="Papelería Luna"/></cfdi:Comprobante>"""
 

@@ -75,7 +75,7 @@ def _glyphs(page: pypdfium2.PdfPage) -> Iterator[_Glyph]:
         if not text.strip():
             blank = True
             continue
-        angle = pdfium.FPDFText_GetCharAngle(text_page, index) - math.radians(turned)
+        angle = pdfium.FPDFText_GetCharAngle(text_page, index) + math.radians(turned)
         if abs(math.remainder(angle, math.tau)) > _UPRIGHT:
             continue
         if not pdfium.FPDFText_GetLooseCharBox(text_page, index, rectangle):

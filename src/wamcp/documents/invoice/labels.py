@@ -65,7 +65,8 @@ INVOICE_WORD = _words(
     r"facture|factuur|creditfactuur|factura|fatura|fattura|faktura|danfe|nota fiscal|credit note|credit memo|"
     r"gutschrift|avoir",
     r"rechnungskorrektur|nota de credito|nota di credito|creditnota|kreditnota|kreditfaktura",
-    r"[il1]nvo[il1]ce|(?:payment |sales |cash |official )?rece[i1l][pf]t|cash bill|cash sales?|bill|quittung|kassenbon|kassenzettel|"
+    r"[il1]nvo[il1]ce|(?:payment |sales |cash |official )?rece[i1l][pf]t|cash bill|"
+    r"cash sales?|bill|quittung|kassenbon|kassenzettel|"
     r"recibo|recu",
     r"ticket de caisse|ricevuta|scontrino|cupom fiscal|boleta|kvitto|kvittering|resit|invois|فاتورة|ضريبية|lasku",
 )
@@ -146,7 +147,8 @@ TOTAL_STRONG = _words(
     r"الاجمالي(?: المستحق)?|الإجمالي|المبلغ المستحق|المبلغ الاجمالي|صافي المبلغ",
 )
 TOTAL_WEAK = _words(
-    r"total|t[o0]?t[ae][l1i]|otal|totaal|totale|summe|gesamt|suma|summa|toplam|importe|jumlah|betrag|bedrag|amount|sum|razem|totalt|"
+    r"total|t[o0]?t[ae][l1i]|otal|totaal|totale|summe|gesamt|suma|summa|toplam|importe|jumlah|betrag|"
+    r"bedrag|amount|sum|razem|totalt|"
     r"tot|المجموع|مجموع|total amt"
 )
 NET_TOTAL = _words(r"nett? total")
