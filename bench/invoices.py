@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     scores: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in csv.DictReader(io.StringIO((arguments.folder / "INDEX.tsv").read_text()), delimiter="\t"):
-        for kind, read in _readings(row, arguments.folder, arguments.texts):
+        for kind, read in readings(row, arguments.folder, arguments.texts):
             half = "written on" if row["sha256"][0] in "02468ace" else "held back"
             began = time.perf_counter()
             fields = read()
@@ -87,7 +87,8 @@ def _row(kind: str, half: str, counts: Counter[str]) -> list[object]:
     return [kind, half, files, *cells, share, counts["conflict"], counts["ms"] // files]
 
 
-def _readings(row: dict[str, str], folder: Path, texts: Path | None) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+def readings(row: dict[str, str], folder: Path, texts: Path | None) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    """The ways to read the fields of a document of the table, each with its name."""
     path = folder / row["file"]
     if row["kind"].startswith("invoice-pdf"):
         found = [("PDF, its lines", lambda: read_fields(_pages(path), []))]

@@ -192,6 +192,9 @@ CASH_WORD = _words(
 CHANGE_WORD = _words(
     r"(?:cash )?change(?: due)?|wechselgeld|ruckgeld|zuruck|rendu|monnaie|troco|cambio|vuelto|resto|wisselgeld|baki"
 )
+EXCLUDING = _words(r"excl\w*|exkl\w*|exc|ohne|hors|sans|before|sin|zonder|esclus\w*|without")
+WITH_OR_WITHOUT = _words(r"ttc|incl\w*|inkl\w*|brutto|ht|net|netto|excl\w*")
+"""What may stand behind an amount and says whether tax is in it."""
 SUMMARY_WORD = _words(
     r"(?:gst|vat|tax|sst|btw|tva|iva) (?:summary|analysis|breakdown|specification)|summary|tax code|"
     r"steueraufschlusselung|ventilation|steuerubersicht|resumen"

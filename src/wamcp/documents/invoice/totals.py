@@ -159,7 +159,7 @@ def _kind(label: str) -> str:
         rest = label[: strong[0][0]] + " " + label[strong[-1][1] :]
         if not labels.NET_WORD.search(rest) and not _OTHER(rest) and not labels.NET_WORD.fullmatch(label.strip(" :")):
             inside = label[strong[0][0] : strong[-1][1]]
-            return "net" if _EXCLUDING(inside) else "strong"
+            return "net" if labels.EXCLUDING.search(inside) else "strong"
     if labels.NET_WORD.search(label):
         return "" if _OTHER(label) else "net"
     if labels.TAX_WORD.search(label):
@@ -170,7 +170,6 @@ def _kind(label: str) -> str:
 
 
 _OTHER = labels.AMOUNT_OTHER.search
-_EXCLUDING = labels._words(r"excl\w*|exkl\w*|exc|ohne|hors|sans|before|sin|zonder|esclus\w*|without").search
 
 
 def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> Iterator[Placed]:
@@ -188,13 +187,10 @@ def _placed(rows: list[Row], row: Row, amounts: list[Amount], summary: bool) -> 
         )
         if label:
             tail = row.folded[amount.end :] if index + 1 == len(amounts) else ""
-            extra = tail if len(tail) < 30 and _AFTER(tail) else ""
+            extra = tail if len(tail) < 30 and labels.WITH_OR_WITHOUT.search(tail) else ""
             yield Placed(amount, row, f"{label[-70:]} {extra}".strip(), 0, not follows, summary)
         elif index == 0 or not row.flow:
             yield from _from_above(rows, row, amount, summary)
-
-
-_AFTER = labels._words(r"ttc|incl\w*|inkl\w*|brutto|ht|net|netto|excl\w*").search
 
 
 def _from_above(rows: list[Row], row: Row, amount: Amount, summary: bool) -> Iterator[Placed]:
