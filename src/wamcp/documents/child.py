@@ -84,13 +84,12 @@ def _finish(file: BinaryIO, _job: wire.Job, send: Callable[[wire.Answer], None])
 
 
 def _tell_fields(pages: list[Any], attachments: list[bytes], send: Callable[[wire.Answer], None]) -> None:
+    from wamcp.documents.invoice.fields import read_fields
     from wamcp.documents.language import language_of
-    from wamcp.documents.neighbours import read_fields
 
     pages = sorted(pages, key=lambda page: page.number)
     language = language_of("\n".join(page.text for page in pages))
-    fields = read_fields()
-    send(wire.Finished(fields(pages, attachments) if fields else {}, language))
+    send(wire.Finished(read_fields(pages, attachments), language))
 
 
 _TASKS: dict[str, Callable[[BinaryIO, wire.Job, Callable[[wire.Answer], None]], None]] = {

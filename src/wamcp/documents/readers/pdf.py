@@ -10,7 +10,7 @@ from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedErr
 from wamcp.documents import wire
 from wamcp.documents.budget import Budget
 from wamcp.documents.clean import is_garbage, letters
-from wamcp.documents.neighbours import lines_of
+from wamcp.documents.layout import lines_of
 from wamcp.documents.readers.second import is_better
 from wamcp.documents.report import Report
 from wamcp.documents.trouble import Bomb, Encrypted, Enough, OutOfTime, Unreadable
@@ -146,7 +146,6 @@ def _afterwards(later: "_Later", report: Report, budget: Budget) -> None:
 
     All of it makes a text better and none of it is needed, so its trouble is nobody's.
     """
-    lines = lines_of()
     laid = sorted(report.pages)[:LAID_PAGES]
     with suppress(Exception, OutOfTime), budget.at_most(_AFTERWARDS_SECONDS):
         for number, page in list(report.pages.items()):
@@ -154,8 +153,8 @@ def _afterwards(later: "_Later", report: Report, budget: Budget) -> None:
                 continue
             if page.engine == "pypdf" and is_better(text := later.text_of(number), page.text) and not is_garbage(text):
                 report.page(number, text, engine="pypdfium2")
-            if lines and number in laid:
-                report.laid(number, lines(later.open()[number - 1]))
+            if number in laid:
+                report.laid(number, lines_of(later.open()[number - 1]))
 
 
 class _Later:

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from wamcp.documents import wire
-from wamcp.documents.neighbours import open_picture, read_picture
+from wamcp.documents.ocr.pick import read_picture
+from wamcp.documents.ocr.prepare import open_picture
 from wamcp.documents.report import Report
 from wamcp.documents.shapes import Page, TextSource
 from wamcp.documents.sniff import PDF, sniff
@@ -33,16 +34,16 @@ def count(file: BinaryIO, job: wire.Job, report: Report) -> None:
 def look(file: BinaryIO, job: wire.Job, send: Send) -> None:
     """Reads the pages of ``job`` as pictures and sends each; one that fails comes out empty, with a word why."""
     is_pdf = sniff(file) == PDF
-    read = read_picture(is_scan=is_pdf) if job.engine != "none" else None
-    picture_of = _pdf_pages(file) if read and is_pdf else lambda number: _frame(file, number)
+    reads = job.engine != "none"
+    picture_of = _pdf_pages(file) if reads and is_pdf else lambda number: _frame(file, number)
     for number in job.pages:
         page = _nothing(number)
         error: str | None = "no_ocr"
         try:
             if not is_pdf:
                 _opened(file)  # refuses what is too large before anything is decoded
-            if read is not None:
-                page, error = read(picture_of(number), job.languages, job.engine), None
+            if reads:
+                page, error = read_picture(picture_of(number), job.languages, job.engine, scan=is_pdf), None
         except MemoryError:
             error = "memory"
         except Exception as trouble:  # noqa: BLE001 - whatever a library raises for a picture that is broken
@@ -82,9 +83,8 @@ def _pdf_pages(file: BinaryIO) -> Callable[[int], Image.Image]:
 
 def _frame(file: BinaryIO, number: int) -> Any:
     file.seek(0)
-    prepare = open_picture()
-    if prepare is not None and number == 1:
-        return prepare(file)
+    if number == 1:
+        return open_picture(file)
     picture = Image.open(file)
     picture.seek(number - 1)
     return picture.convert("RGB")
