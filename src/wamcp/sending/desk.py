@@ -24,8 +24,8 @@ from wamcp.sending.wanted import Recipient, Wanted
 from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 from wamcp.whatsapp.graph_errors import meaning_of
 from wamcp.whatsapp.outgoing.read import read_body
+from wamcp.whatsapp.outgoing.uploads import MAX_UPLOAD
 
-MAX_UPLOAD_BYTES = 100_000_000
 INLINE_PATIENCE_S = 1.0
 """So long a request waits for its turn; then it is answered `queued`, and the worker sends."""
 _CLOSED = (
@@ -91,7 +91,7 @@ class Desk:
         """Keeps a file that is to be sent; returns its row of ``media``. Raises what the object store raises."""
         with self.means.pool.connection() as connection:
             number = number_of(our_numbers(connection), self.means, sender)
-        stored = self.means.store.put(file, cap=MAX_UPLOAD_BYTES)
+        stored = self.means.store.put(file, cap=MAX_UPLOAD)
         with self.means.pool.connection() as connection:
             return keep_upload(connection, number.phone_number_id, stored, mime_type, filename)
 
