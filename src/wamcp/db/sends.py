@@ -168,6 +168,14 @@ def has_earlier(connection: psycopg.Connection, phone_number_id: str, recipient:
     return bool(row and row[0])
 
 
+_DUE = (
+    "sends s WHERE s.state = 'queued' AND s.next_attempt_at <= clock_timestamp()"
+    " AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())"
+    " AND s.id = (SELECT e.id FROM sends e WHERE e.phone_number_id = s.phone_number_id AND e.recipient = s.recipient"
+    "  AND e.state IN ('queued', 'sending') ORDER BY e.id LIMIT 1)"
+)
+
+
 def claim_due(connection: psycopg.Connection, seconds: float, tired: Sequence[str] = ()) -> SendRow | None:
     """Leases the send that has been due longest for ``seconds``; none of the numbers ``tired``.
 
@@ -177,12 +185,9 @@ def claim_due(connection: psycopg.Connection, seconds: float, tired: Sequence[st
     with connection.cursor(row_factory=class_row(SendRow)) as cursor:
         return cursor.execute(
             "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = ("
-            "  SELECT s.id FROM sends s WHERE s.state = 'queued' AND s.next_attempt_at <= clock_timestamp()"
-            "  AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())"
-            "  AND s.phone_number_id <> ALL(%s::text[])"
-            "  AND s.id = (SELECT e.id FROM sends e WHERE e.phone_number_id = s.phone_number_id"
-            "   AND e.recipient = s.recipient AND e.state IN ('queued', 'sending') ORDER BY e.id LIMIT 1)"
-            f"  ORDER BY s.next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+            f"  SELECT s.id FROM {_DUE} AND s.phone_number_id <> ALL(%s::text[])"
+            "  ORDER BY s.next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+            f" RETURNING {_COLUMNS}",
             [seconds, array(tired)],
             prepare=False,
         ).fetchone()
@@ -191,8 +196,7 @@ def claim_due(connection: psycopg.Connection, seconds: float, tired: Sequence[st
 def count_due(connection: psycopg.Connection) -> int:
     """How many sends somebody could work on right now, up to a hundred."""
     row = connection.execute(
-        "SELECT count(*) FROM (SELECT FROM sends WHERE state = 'queued' AND next_attempt_at <= clock_timestamp()"
-        " AND (lease_until IS NULL OR lease_until < clock_timestamp()) LIMIT 100) AS due"
+        f"SELECT count(*) FROM (SELECT FROM {_DUE} ORDER BY s.next_attempt_at LIMIT 100) AS due", prepare=False
     ).fetchone()
     return row[0] if row else 0
 

@@ -229,13 +229,8 @@ def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNu
 
 
 def refuse_unwritable(wanted: Wanted) -> None:
-    """Raises :class:`NotSendable` for characters and numbers that no database and no JSON of Meta's can hold."""
-    try:
-        written = json.dumps(wanted.body, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        raise NotSendable("body", "holds a number that JSON has no word for (NaN or Infinity): write digits") from None
-    except RecursionError:
-        raise NotSendable("body", "is nested too deeply: no message is") from None
+    """Raises :class:`NotSendable` for characters that no database and no JSON of Meta's can hold."""
+    written = json.dumps(wanted.body, ensure_ascii=False)
     if sends.NUL.search(written):
         raise NotSendable("body", "holds the character NUL: remove it")
     try:

@@ -143,9 +143,7 @@ def _note_accepted(means: Means, send: SendRow, accepted: Accepted) -> None:
     _log.info("send_accepted", send=send_ref(send.id), type=send.type)
 
 
-def _note_refusal(
-    means: Means, send: SendRow, refusal: Refusal, asked_now: bool, turns: _Turns | None = None
-) -> None:
+def _note_refusal(means: Means, send: SendRow, refusal: Refusal, asked_now: bool, turns: _Turns | None = None) -> None:
     """Holds still what has to, and ends the send or queues it again."""
     after, failure, wait = refusal.after, refusal.failure, FILE_AGAIN_S
     recipient, rate = (send.recipient, PAIR) if after == After.PAIR else ("", means.pace)
