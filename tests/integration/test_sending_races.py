@@ -204,8 +204,8 @@ def test_a_number_that_has_to_wait_is_left_alone_however_much_waits_at_it(here: 
     means = replace(here.means, pace=number_pace(1))
     for index in range(60):
         take(means, text_for(f"155501002{index:02d}"), inline=False)
-    take(means, replace(text_for(RUI), sender="700000000000009"), inline=False)
-    here.db.execute("UPDATE send_pace SET ready_at = now()")
+    other = take(means, text_for(RUI), inline=False).send
+    here.db.execute("UPDATE sends SET phone_number_id = '700000000000009' WHERE id = %s", [other.id])
     here.db.execute("INSERT INTO send_pace VALUES ('700000000000001', '', now() + interval '1 minute')")
     assert queue.drain(means, lambda: True) == 2, "one shows that the number has to wait; the other number goes on"
     assert len(here.calls()) == 1

@@ -79,7 +79,7 @@ def take_turn(
     return Turn(False, max(0.05, far[0]) if far else 0.05)
 
 
-def hold(  # noqa: PLR0913 - a clock has two names
+def hold(
     connection: psycopg.Connection,
     phone_number_id: str,
     recipient: str,

@@ -65,14 +65,15 @@ def hand_over(means: Means, send: SendRow, patience_s: float, *, asked_now: bool
     with means.pool.connection() as connection:
         if not sends.begin(connection, send, body):
             return True
-    _call(means, replace(send, attempts=send.attempts + 1, body=body), turns, asked_now)
+    _call(means, means.graph, replace(send, attempts=send.attempts + 1, body=body), turns, asked_now)
     return True
 
 
-def _call(means: Means, send: SendRow, turns: _Turns, asked_now: bool) -> None:
+def _call(means: Means, graph: Graph, send: SendRow, turns: _Turns, asked_now: bool) -> None:
+    """The call, and what is written down of its outcome; ``send`` is as :func:`sends.begin` left it."""
     body = send.body
     call = {**body, "biz_opaque_callback_data": send.callback}
-    outcome = read_reply(means.graph.post(f"{send.phone_number_id}/messages", call))
+    outcome = read_reply(graph.post(f"{send.phone_number_id}/messages", call))
     if isinstance(outcome, Accepted):
         _note_accepted(means, send, outcome)
         return
