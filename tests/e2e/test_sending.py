@@ -141,6 +141,9 @@ def test_a_person_sends_from_the_command_line(demo: Demo) -> None:
     photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
     assert " sent " in demo.command("send", "15550100044", "A tile", "--media", str(photo))
     assert " sent " in demo.command("send", "15550100044", "--template", "hello_world", "--param", "Ana")
+    for written in ("15550100044", "+1 555 010 0044", "%2B1%20(555)%20010-0044"):
+        listed = httpx.get(f"{demo.api_url}/admin/sends?to={written}", headers=demo.key).json()["sends"]
+        assert [each["type"] for each in listed] == ["template", "image", "text"], written
     kinds = [call["body"]["type"] for call in demo.calls() if call["body"].get("to") == "+15550100044"]
     assert kinds == ["text", "image", "template"]
 

@@ -189,7 +189,12 @@ def test_rebuilding_reads_large_events_a_few_at_a_time(
 @pytest.mark.parametrize("command", [["reprocess", "--verify"], ["checksum"], ["migrate"], ["worker"]])
 @pytest.mark.parametrize("url", ["postgresql://wamcp:hush@127.0.0.1:1/wamcp", "postgres//wamcp:hush@127.0.0.1/wamcp"])
 def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(command: list[str], url: str, tmp_path: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "DATABASE_URL": url, "WAMCP_ENV": "development"}
+    env = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": url,
+        "WAMCP_ENV": "development",
+        "REDIS_URL": "redis://127.0.0.1:1",
+    }
     said = subprocess.run(
         [sys.executable, "-m", "wamcp.cli.main", *command], env=env, cwd=tmp_path, capture_output=True, text=True
     )

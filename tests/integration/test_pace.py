@@ -90,3 +90,32 @@ def test_a_stop_lets_one_try_now_and_then(connection: psycopg.Connection) -> Non
     assert pace.stopped(connection, "token", 60) is not None, "and only one"
     pace.resume(connection, "token")
     assert pace.stopped(connection, "token", 60) is None
+
+
+def test_calls_that_ran_together_make_the_hold_longer_once(connection: psycopg.Connection) -> None:
+    rate, wait = Pace(1.0, 10), Backoff(60, 2, 3600)
+    seen = pace.take_turn(connection, "N", "", rate, 0.0).refusals
+    held = [pace.hold(connection, "N", "", rate, wait, seen) for _ in range(8)]
+    assert held == pytest.approx([60] * 8, abs=2.0)
+    connection.execute("UPDATE send_pace SET ready_at = now()")
+    seen = pace.take_turn(connection, "N", "", rate, 0.0).refusals
+    held = [pace.hold(connection, "N", "", rate, wait, seen) for _ in range(8)]
+    assert held == pytest.approx([120] * 8, abs=2.0)
+
+
+def test_a_clock_from_before_the_time_was_set_back_holds_nobody(connection: psycopg.Connection) -> None:
+    connection.execute("INSERT INTO send_pace VALUES ('N', '', now() + interval '1 day')")
+    turns = [pace.take_turn(connection, "N", "", Pace(10.0, 2), 1.0) for _ in range(3)]
+    assert [turn.is_taken for turn in turns] == [True, True, False]
+    pace.stop(connection, "token", Stop(190, "the access token has expired"), 60)
+    connection.execute("UPDATE send_stops SET probe_at = now() + interval '1 day'")
+    assert pace.stopped(connection, "token", 60) is None, "one may try"
+
+
+def test_clocks_of_people_to_whom_nothing_goes_are_removed(connection: psycopg.Connection) -> None:
+    connection.execute(
+        "INSERT INTO send_pace VALUES ('N', '', now() - interval '2 days'), ('N', 'old', now() - interval '25 hours'),"
+        " ('N', 'new', now() - interval '1 hour'), ('N', 'held', now() + interval '1 hour')"
+    )
+    assert pace.forget_idle(connection) == 1
+    assert connection.execute("SELECT recipient FROM send_pace ORDER BY 1").fetchall() == [("",), ("held",), ("new",)]

@@ -305,6 +305,7 @@ def test_what_no_database_can_hold_is_refused(here: Office) -> None:
         with pytest.raises(NotSendable):
             here.send(words=words)
     assert here.calls() == []
+    assert here.send(words="a \\u0000 that somebody typed").state == SendState.SENT
 
 
 def test_a_send_that_waited_too_long_fails_and_says_why(here: Office) -> None:
@@ -314,6 +315,7 @@ def test_a_send_that_waited_too_long_fails_and_says_why(here: Office) -> None:
     here.settle()
     told = here.desk.look(1)
     assert told.state == SendState.FAILED and told.error is not None and told.error.code == 131056
+    assert told.error.advice.endswith("POST /admin/sends/s1/retry")
 
 
 def test_a_status_that_says_failed_is_told_with_the_send(here: Office) -> None:

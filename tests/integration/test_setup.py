@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,13 @@ class Fresh:
 
     def start(self, *arguments: str, terminal: int | None = None) -> "subprocess.Popen[bytes]":
         end: Any = subprocess.PIPE if terminal is None else terminal
+        # A job in the background is started deaf to Ctrl-C, and hands that on.
+        heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         return subprocess.Popen(
             [*COMMAND, "setup", *arguments],
             cwd=self.directory, env=bare(self.directory) | self.given, start_new_session=True,
             stdin=subprocess.DEVNULL if terminal is None else terminal, stdout=end, stderr=end,
+            preexec_fn=heeding,
         )  # fmt: skip
 
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":

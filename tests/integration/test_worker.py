@@ -187,6 +187,22 @@ def test_celery_ends_within_seconds_also_while_the_broker_is_gone(
     assert time.monotonic() - began < 8
 
 
+def test_celery_ends_within_seconds_also_while_much_is_queued(
+    db: psycopg.Connection, environ: dict[str, str], start: Callable[..., Program], bell: Doorbell, meta: Simulated
+) -> None:
+    environ["WAMCP_SENDS_PER_SECOND"] = "20"
+    worker = ready(start, bell, *CELERY)
+    for number in range(300):
+        queue(db, f"many{number}")
+    db.execute("UPDATE sends SET recipient = id::text")
+    assert eventually(lambda: arrived(meta, "many5"))
+    began = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    worker.wait()
+    assert time.monotonic() - began < 8
+    assert not db.execute("SELECT FROM sends WHERE state IN ('sending', 'unknown')").fetchall()
+
+
 def test_orders_are_looked_at_before_the_database(environ: dict[str, str], tmp_path: Path) -> None:
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing", "WAMCP_MIGRATE_ON_START": "true"}
     more = {"WAMCP_ENV": "production", "DEBUG_ECHO_MODE": "true"}

@@ -112,6 +112,13 @@ def _installation(url: str | None, api_key: str | None) -> tuple[str, str]:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
     base = url or str(runtime.get("api_url") or f"http://{host}:{settings.port}")
     known = str(runtime.get("admin_api_key") or "") if url is None else ""
+    if not (api_key or known or settings.admin_api_key or url):
+        typer.echo(
+            "No WAMCP runs here, as far as can be seen: start it (wamcp up), call this where its .env is,"
+            " or say --url and --api-key.",
+            err=True,
+        )
+        raise typer.Exit(1)
     return base.rstrip("/"), api_key or known or settings.require("admin_api_key")
 
 

@@ -42,7 +42,7 @@ def keep_upload(
     """The id of a row for a file that was put into the store, to be sent from one number; type and name are cleaned.
 
     A row of the same bytes, type, name and number serves again, and with it the id by which Meta knows it. Two calls at
-    once may make a row each, which costs one upload more.
+    once get the same row: a request is told from another by it.
     """
     values = {
         "number": phone_number_id,
@@ -54,18 +54,24 @@ def keep_upload(
         "direction": Direction.OUTBOUND,
         "state": MediaState.STORED,
     }
-    row = connection.execute(
-        "WITH found AS (SELECT id FROM media WHERE sha256 = %(sha256)s AND phone_number_id = %(number)s"
-        "  AND direction = %(direction)s AND state = %(state)s AND storage_key_raw = %(key)s"
-        "  AND mime_type = %(mime)s AND filename IS NOT DISTINCT FROM %(name)s::text ORDER BY id LIMIT 1),"
-        " made AS (INSERT INTO media (phone_number_id, direction, state, mime_type, filename, size, sha256,"
-        "  storage_key_raw, stored_at) SELECT %(number)s, %(direction)s, %(state)s, %(mime)s, %(name)s, %(size)s,"
-        "  %(sha256)s, %(key)s, now() WHERE NOT EXISTS (SELECT FROM found) RETURNING id)"
-        " SELECT id FROM found UNION ALL SELECT id FROM made",
-        values,
-    ).fetchone()
+    with connection.transaction():
+        connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('wamcp upload'), hashtext(encode(%s, 'hex')))", [stored.sha256]
+        )
+        row = connection.execute(_FOUND_OR_MADE, values).fetchone()
     assert row is not None
     return int(row[0])
+
+
+_FOUND_OR_MADE = (
+    "WITH found AS (SELECT id FROM media WHERE sha256 = %(sha256)s AND phone_number_id = %(number)s"
+    " AND direction = %(direction)s AND state = %(state)s AND storage_key_raw = %(key)s"
+    " AND mime_type = %(mime)s AND filename IS NOT DISTINCT FROM %(name)s::text ORDER BY id LIMIT 1),"
+    " made AS (INSERT INTO media (phone_number_id, direction, state, mime_type, filename, size, sha256,"
+    " storage_key_raw, stored_at) SELECT %(number)s, %(direction)s, %(state)s, %(mime)s, %(name)s, %(size)s,"
+    " %(sha256)s, %(key)s, now() WHERE NOT EXISTS (SELECT FROM found) RETURNING id)"
+    " SELECT id FROM found UNION ALL SELECT id FROM made"
+)
 
 
 def upload_of(connection: psycopg.Connection, row_id: int) -> UploadRow:
@@ -94,3 +100,10 @@ def note_uploaded(connection: psycopg.Connection, row_id: int, media_id: str, un
     except psycopg.errors.UniqueViolation:
         return False
     return True
+
+
+def forget_uploaded(connection: psycopg.Connection, row_id: int, media_id: str) -> None:
+    """Notes that Meta may not know the file of this row by ``media_id`` any more: it is brought there again."""
+    connection.execute(
+        "UPDATE media SET media_id = NULL, media_id_until = NULL WHERE id = %s AND media_id = %s", [row_id, media_id]
+    )

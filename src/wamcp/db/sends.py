@@ -1,6 +1,7 @@
 """Sends as rows: written down before Meta is called, leased while somebody works on them, settled afterwards."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import class_row
 
+from wamcp.db.columns import array
 from wamcp.vocabulary import SendState
 
 CALLBACK_PREFIX = "wamcp-"
@@ -21,6 +23,8 @@ CALL_LEASE_S = 60
 _SETTLING = 0x57414D43_04
 KEY_DAYS = 7
 """As long an idempotency key is kept."""
+NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The character NUL as JSON writes it, which Postgres cannot hold; not a backslash that somebody typed."""
 
 
 class NewSend(NamedTuple):
@@ -143,7 +147,11 @@ def newest(connection: psycopg.Connection, query: SendsQuery) -> list[SendRow]:
 
 
 def retried_by(connection: psycopg.Connection, send_id: int) -> int | None:
-    """The send that tries ``send_id`` again and has not failed, None where there is none."""
+    """The send that tries ``send_id`` again and has not failed, None where there is none.
+
+    Until the transaction ends nobody else can ask this.
+    """
+    connection.execute("SELECT FROM sends WHERE id = %s FOR UPDATE", [send_id])
     row = connection.execute(
         "SELECT id FROM sends WHERE retry_of = %s AND state <> 'failed' ORDER BY id DESC LIMIT 1", [send_id]
     ).fetchone()
@@ -160,25 +168,35 @@ def has_earlier(connection: psycopg.Connection, phone_number_id: str, recipient:
     return bool(row and row[0])
 
 
-def claim_due(connection: psycopg.Connection, seconds: float) -> SendRow | None:
-    """Leases the oldest send that is due for ``seconds``; never one behind an earlier send to the same recipient."""
-    return _one(
-        connection,
-        "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = ("
-        "  SELECT s.id FROM sends s WHERE s.state = 'queued' AND s.next_attempt_at <= clock_timestamp()"
-        "  AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())"
-        "  AND NOT EXISTS (SELECT FROM sends e WHERE e.phone_number_id = s.phone_number_id"
-        "   AND e.recipient = s.recipient AND e.id < s.id AND e.state IN ('queued', 'sending'))"
-        f"  ORDER BY s.id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
-        [seconds],
-    )
+_DUE = (
+    "sends s WHERE s.state = 'queued' AND s.next_attempt_at <= clock_timestamp()"
+    " AND (s.lease_until IS NULL OR s.lease_until < clock_timestamp())"
+    " AND s.id = (SELECT e.id FROM sends e WHERE e.phone_number_id = s.phone_number_id AND e.recipient = s.recipient"
+    "  AND e.state IN ('queued', 'sending') ORDER BY e.id LIMIT 1)"
+)
+
+
+def claim_due(connection: psycopg.Connection, seconds: float, tired: Sequence[str] = ()) -> SendRow | None:
+    """Leases the send that has been due longest for ``seconds``; none of the numbers ``tired``.
+
+    Never one behind an earlier send to the same recipient. The statement is planned each time and asks for the first
+    of a pair by its index: with thousands waiting, a plan made for an empty queue compares each of them with each.
+    """
+    with connection.cursor(row_factory=class_row(SendRow)) as cursor:
+        return cursor.execute(
+            "UPDATE sends SET lease_until = clock_timestamp() + make_interval(secs => %s) WHERE id = ("
+            f"  SELECT s.id FROM {_DUE} AND s.phone_number_id <> ALL(%s::text[])"
+            "  ORDER BY s.next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+            f" RETURNING {_COLUMNS}",
+            [seconds, array(tired)],
+            prepare=False,
+        ).fetchone()
 
 
 def count_due(connection: psycopg.Connection) -> int:
     """How many sends somebody could work on right now, up to a hundred."""
     row = connection.execute(
-        "SELECT count(*) FROM (SELECT FROM sends WHERE state = 'queued' AND next_attempt_at <= clock_timestamp()"
-        " AND (lease_until IS NULL OR lease_until < clock_timestamp()) LIMIT 100) AS due"
+        f"SELECT count(*) FROM (SELECT FROM {_DUE} ORDER BY s.next_attempt_at LIMIT 100) AS due", prepare=False
     ).fetchone()
     return row[0] if row else 0
 
@@ -192,8 +210,8 @@ def lease_longer(connection: psycopg.Connection, send_id: int, seconds: float) -
     )
 
 
-def begin(connection: psycopg.Connection, send_id: int, body: dict[str, Any]) -> bool:
-    """Marks that Meta is about to be called with ``body``; False when the send is no longer queued.
+def begin(connection: psycopg.Connection, send: SendRow, body: dict[str, Any]) -> bool:
+    """Marks that Meta is about to be called with ``body``; False when it is no longer queued as it was read.
 
     From the commit on nobody can be sure that nothing was sent, unless Meta says so.
     """
@@ -205,21 +223,25 @@ def begin(connection: psycopg.Connection, send_id: int, body: dict[str, Any]) ->
         done = connection.execute(
             "UPDATE sends SET state = 'sending', attempts = attempts + 1, called_at = clock_timestamp(),"
             " lease_until = clock_timestamp() + make_interval(secs => %s), error_code = NULL, error = NULL,"
-            " reason = NULL, body = %s WHERE id = %s AND state = 'queued'",
-            [CALL_LEASE_S, _json(body), send_id],
+            " reason = NULL, body = %s WHERE id = %s AND state = 'queued' AND attempts = %s",
+            [CALL_LEASE_S, _json(body), send.id, send.attempts],
         )
     return done.rowcount == 1
 
 
-def put_back(connection: psycopg.Connection, send_id: int, seconds: float, failure: Failure | None = None) -> None:
-    """Queues the send again, due in ``seconds``; ``failure`` says why, None where it only has to wait its turn."""
-    connection.execute(
+def put_back(connection: psycopg.Connection, send: SendRow, seconds: float, failure: Failure | None = None) -> bool:
+    """Queues the send again, due in ``seconds``; ``failure`` says why, None where it only has to wait its turn.
+
+    False, and nothing is done, when it is settled, or when Meta was called by somebody else since ``send`` was read.
+    """
+    done = connection.execute(
         "UPDATE sends SET state = 'queued', lease_until = NULL,"
         " next_attempt_at = clock_timestamp() + make_interval(secs => %s),"
         " error_code = coalesce(%s, error_code), error = coalesce(%s::json, error), reason = coalesce(%s, reason)"
-        " WHERE id = %s AND state IN ('queued', 'sending')",
-        [seconds, *_told(failure), send_id],
+        " WHERE id = %s AND state IN ('queued', 'sending') AND attempts = %s",
+        [seconds, *_told(failure), send.id, send.attempts],
     )
+    return done.rowcount == 1
 
 
 def settle(
@@ -228,14 +250,19 @@ def settle(
     state: SendState,
     failure: Failure | None = None,
     wamid: str | None = None,
+    attempts: int | None = None,
 ) -> SendRow | None:
-    """Writes down how the send ended. None when it had been settled already, so that nobody does it twice."""
+    """Writes down how the send ended. None when it had been settled already, so that nobody does it twice.
+
+    ``attempts`` is how often Meta had been called when this was known: after another call it says nothing any more.
+    """
     return _one(
         connection,
         "UPDATE sends SET state = %s, lease_until = NULL, settled_at = clock_timestamp(), wamid = coalesce(%s, wamid),"
         " error_code = %s, error = %s::json, reason = %s"
-        f" WHERE id = %s AND state IN ('queued', 'sending', 'unknown') RETURNING {_COLUMNS}",
-        [state.value, wamid, *_told(failure), send_id],
+        " WHERE id = %s AND state IN ('queued', 'sending', 'unknown') AND attempts = coalesce(%s, attempts)"
+        f" RETURNING {_COLUMNS}",
+        [state.value, wamid, *_told(failure), send_id, attempts],
     )
 
 
@@ -298,4 +325,4 @@ def _told(failure: Failure | None) -> tuple[int | None, str | None, str | None]:
 
 
 def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "")
+    return NUL.sub(r"\1", json.dumps(value, ensure_ascii=False))

@@ -24,8 +24,8 @@ from wamcp.sending.wanted import Recipient, Wanted
 from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, row_id, send_ref
 from wamcp.whatsapp.graph_errors import meaning_of
 from wamcp.whatsapp.outgoing.read import read_body
+from wamcp.whatsapp.outgoing.uploads import MAX_UPLOAD
 
-MAX_UPLOAD_BYTES = 100_000_000
 INLINE_PATIENCE_S = 1.0
 """So long a request waits for its turn; then it is answered `queued`, and the worker sends."""
 _CLOSED = (
@@ -52,9 +52,7 @@ class Desk:
         """
         with self.means.pool.connection() as connection:
             row = _known(connection, send_id)
-            again = sends.retried_by(connection, send_id)
-        if again is not None:
-            raise Conflict(f"{send_ref(again)} tries {send_ref(send_id)} again already.")
+            _refuse_second(connection, send_id)
         if row.state == SendState.UNKNOWN and not even_if_unknown:
             raise Conflict(
                 f"{send_ref(send_id)} may have been delivered: look at the recipient's phone, then say"
@@ -91,7 +89,7 @@ class Desk:
         """Keeps a file that is to be sent; returns its row of ``media``. Raises what the object store raises."""
         with self.means.pool.connection() as connection:
             number = number_of(our_numbers(connection), self.means, sender)
-        stored = self.means.store.put(file, cap=MAX_UPLOAD_BYTES)
+        stored = self.means.store.put(file, cap=MAX_UPLOAD)
         with self.means.pool.connection() as connection:
             return keep_upload(connection, number.phone_number_id, stored, mime_type, filename)
 
@@ -180,6 +178,8 @@ def take(means: Means, wanted: Wanted, retry_of: int | None = None, *, inline: b
             outside_window=is_outside,
         )
         with connection.transaction():
+            if retry_of is not None:
+                _refuse_second(connection, retry_of)
             leased = inline and not sends.has_earlier(connection, number.phone_number_id, wanted.recipient.value)
             send_id = sends.write_down(connection, new, leased=leased)
         row = sends.by_id(connection, send_id) if send_id is not None else None
@@ -193,6 +193,13 @@ def _known(connection: psycopg.Connection, send_id: int) -> SendRow:
     if row is None:
         raise NotVisible(f"There is no send {send_ref(send_id)}.")
     return row
+
+
+def _refuse_second(connection: psycopg.Connection, send_id: int) -> None:
+    """Raises :class:`Conflict` when somebody tries this send again already; keeps others out until the commit."""
+    again = sends.retried_by(connection, send_id)
+    if again is not None:
+        raise Conflict(f"{send_ref(again)} tries {send_ref(send_id)} again already.")
 
 
 def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNumber:
@@ -224,7 +231,7 @@ def number_of(known: list[OurNumber], means: Means, sender: str | None) -> OurNu
 def refuse_unwritable(wanted: Wanted) -> None:
     """Raises :class:`NotSendable` for characters that no database and no JSON of Meta's can hold."""
     written = json.dumps(wanted.body, ensure_ascii=False)
-    if "\\u0000" in written:
+    if sends.NUL.search(written):
         raise NotSendable("body", "holds the character NUL: remove it")
     try:
         written.encode()

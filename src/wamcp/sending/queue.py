@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from wamcp import log
-from wamcp.db import sends
+from wamcp.db import pace, sends
 from wamcp.db.sends import CALLBACK_PREFIX
 from wamcp.db.session import Pool
 from wamcp.sending.hand_over import hand_over, keep_sent
@@ -27,14 +27,19 @@ def new_callback() -> str:
 
 
 def drain(means: Means, goes_on: Callable[[], bool]) -> int:
-    """Hands over what is due, oldest first, until nothing is or ``goes_on`` says no; returns how many it worked on."""
+    """Hands over what is due, oldest first, until nothing is or ``goes_on`` says no; returns how many it worked on.
+
+    A number from which nothing can go now is left alone, whatever waits at it.
+    """
     done = 0
+    tired: list[str] = []
     while goes_on():
         with means.pool.connection() as connection:
-            send = sends.claim_due(connection, LEASE_S)
+            send = sends.claim_due(connection, LEASE_S, tired)
         if send is None:
             break
-        hand_over(means, send, PATIENCE_S, asked_now=False)
+        if not hand_over(means, send, PATIENCE_S, asked_now=False):
+            tired.append(send.phone_number_id)
         done += 1
     return done
 
@@ -50,6 +55,12 @@ def settle_what_can_be(pool: Pool, waba_id: str | None) -> None:
     for event, ids in (("sends_cut_off", cut_off), ("sends_too_old", too_old), ("sends_reconciled", told)):
         if ids:
             _log.warning(event, count=len(ids))
+
+
+def forget_idle_clocks(pool: Pool) -> None:
+    """Removes the clocks of people to whom nothing was sent for long."""
+    with pool.connection() as connection:
+        pace.forget_idle(connection)
 
 
 def count_due(pool: Pool) -> int:

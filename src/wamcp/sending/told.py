@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from wamcp.db.sends import SendRow
 from wamcp.vocabulary import RecipientKind, SendOrigin, SendState, conversation_ref, send_ref
-from wamcp.whatsapp.graph_errors import NO_CODE, meaning_of
+from wamcp.whatsapp.graph_errors import NO_CODE, After, meaning_of
 
 _OUTSIDE = (
     "As far as the archive knows, the recipient has not written for 24 hours: Meta may refuse anything but a template."
@@ -111,10 +111,11 @@ def _error(row: SendRow) -> SendError | None:
         is_transient=answer.get("is_transient") is True,
     )
     has_code = row.error_code is not None or "status" in answer
+    gave_up = row.state == SendState.FAILED and meaning.after in (After.LATER, After.PAIR)
     return SendError(
         code=row.error_code,
         meaning=row.reason,
-        advice=meaning.advice if has_code else _advice(row),
+        advice=meaning.advice if has_code and not gave_up else _advice(row),
         details=answer.get("details") or "",
         meta_message=answer.get("message") or "",
         trace=answer.get("trace"),
@@ -125,7 +126,7 @@ def _advice(row: SendRow) -> str:
     if row.state == SendState.UNKNOWN:
         return "wait: a status from Meta settles it; only then, or when you are sure, send it again by hand"
     if row.state == SendState.FAILED:
-        return "nothing was sent: mend the cause, then POST /admin/sends/{send_id}/retry"
+        return f"nothing was sent: mend the cause, then POST /admin/sends/{send_ref(row.id)}/retry"
     return "nothing: it is tried again by itself"
 
 

@@ -1,5 +1,6 @@
 """Sends for the operator: what was asked to be sent, where it stands, and trying again by hand."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 from wamcp.archive.asking import translating
 from wamcp.db.sends import SendsQuery
 from wamcp.errors import Misconfigured, NotVisible
+from wamcp.phones import digits_of
 from wamcp.sending.desk import Desk
 from wamcp.sending.told import SendAnswer
 from wamcp.vocabulary import SendOrigin, SendState, row_id
@@ -15,6 +17,8 @@ from wamcp.web import asked
 from wamcp.web.send_work import STATUS, in_thread
 
 router = APIRouter(prefix="/admin/sends", tags=["send"], **asked.documented)
+
+PHONE = re.compile(r"[\s\d+().\-/]+")
 
 Ref = Annotated[str, Path(description="`s12` or `12`.")]
 _retried: dict[int | str, dict[str, Any]] = {202: {"model": SendAnswer}, 409: {"description": "Nothing to try again."}}
@@ -38,7 +42,7 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
     request: Request,
     state: SendState | None = None,
     origin: SendOrigin | None = None,
-    to: Annotated[str | None, Query(max_length=200, description="Digits, BSUID or group id, as `to` tells.")] = None,
+    to: Annotated[str | None, Query(max_length=200, description="A phone number, a BSUID or a group id.")] = None,
     phone_number_id: Annotated[str | None, Query(max_length=200)] = None,
     before: Annotated[str | None, Query(max_length=30, description="`next_before` of the page before.")] = None,
     limit: asked.Limit = 50,
@@ -49,7 +53,7 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
         state=None if state is None else state.value,
         origin=None if origin is None else origin.value,
         phone_number_id=_clean(phone_number_id),
-        recipient=_clean(to),
+        recipient=None if to is None else _recipient(to),
         before=None if before is None else _row_id(before),
         limit=limit,
     )
@@ -95,6 +99,12 @@ def _row_id(written: str) -> int:
     if found is None:
         raise NotVisible(f"{written[:40]!r} is no send: it looks like s12 or 12; list the sends and take one.")
     return found
+
+
+def _recipient(written: str) -> str:
+    """A phone number in any formatting as its digits; in an address ``+`` is a blank. Whatever else as it stands."""
+    text = _clean(written) or ""
+    return digits_of(text) if PHONE.fullmatch(text) else text
 
 
 def _clean(written: str | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from celery import signals
 from celery.platforms import SecurityWarning
+from celery.signals import worker_shutting_down
 
 from wamcp import log
 from wamcp.db import sends
@@ -49,6 +50,8 @@ def serve(settings: Settings) -> None:
         app.task(name=FETCH)(crew.fetch)
         sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
         sweep.start()
+        # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
+        worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
         worker = app.Worker(
             pool="threads",
             concurrency=THREADS,
@@ -130,6 +133,7 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
             if time.monotonic() - swept_at > STORE_SWEEP_EVERY_S:
                 swept_at = time.monotonic()
                 means.store.sweep()
+                queue.forget_idle_clocks(means.pool)
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
             for _ in range(min(queue.count_due(means.pool), crew.free())):
