@@ -61,11 +61,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In continuous integration every test has to run, but for those on collected webhooks that are not there."""
+    """In continuous integration every test has to run.
+
+    But for those on collected files that are not there, and those of tesseract where no package of it can be had.
+    """
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not os.environ.get("WAMCP_CI") or reporter is None or exitstatus != 0:
         return
-    expected = "" if os.environ.get("WAMCP_CORPUS") else "WAMCP_CORPUS names no collected webhooks"
+    expected = ["scripts/install_tesseract.sh"] + ([] if os.environ.get("WAMCP_CORPUS") else ["WAMCP_CORPUS names no"])
     reasons = [str(report.longrepr) for report in reporter.stats.get("skipped", [])]
-    if any(not expected or expected not in reason for reason in reasons):
+    if any(not any(words in reason for words in expected) for reason in reasons):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -7,7 +7,6 @@ import time
 import warnings
 from collections.abc import Callable
 
-from celery import signals
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
@@ -41,8 +40,6 @@ def serve(settings: Settings) -> None:
         fetching_of(settings, means.pool, means.graph, means.store) as fetching,
     ):
         stop = threading.Event()
-        # Celery waits for what its threads do; downloads are to be given up before that.
-        signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
         crew = _Crew(means, fetching, stop)
         app = celery_app(url)
         app.task(name=SEND)(crew.send)
