@@ -1,7 +1,12 @@
 """Logs carry identifiers only."""
 
+import io
+import logging
+import sys
+
 import pytest
 
+from wamcp import log
 from wamcp.log import redact
 
 
@@ -20,3 +25,18 @@ def test_phone_numbers_are_masked_to_four_digits() -> None:
 
 def test_identifiers_stay() -> None:
     assert redact(None, "", {"event_id": 15550100234, "item": "m48210"}) == {"event_id": 15550100234, "item": "m48210"}
+
+
+def test_a_line_goes_to_what_standard_error_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, now = io.StringIO(), io.StringIO()
+    try:
+        monkeypatch.setattr(sys, "stderr", gone)
+        log.configure("info")
+        gone.close()
+        monkeypatch.setattr(sys, "stderr", now)
+        log.get("test").info("still_heard")
+        logging.getLogger("test").warning("also heard")
+    finally:
+        monkeypatch.undo()
+        log.configure("info")
+    assert "still_heard" in now.getvalue() and "also heard" in now.getvalue()
