@@ -16,8 +16,10 @@ if [ "$(id -u 2>/dev/null)" != 0 ] || ! command -v apt-get >/dev/null; then
   exit 1
 fi
 printf 'Installing tesseract and its languages ...\n' >&2
-install_them() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends tesseract-ocr $missing; }
-{ install_them || { apt-get update && install_them; }; } >/dev/null 2>&1 || {
+export DEBIAN_FRONTEND=noninteractive
+apt() { timeout 300 apt-get -o Acquire::http::Timeout=20 -o Acquire::Retries=2 "$@"; }
+install_them() { apt install -y --no-install-recommends tesseract-ocr $missing; }
+{ install_them || { apt update && install_them; }; } >/dev/null 2>&1 || {
   printf 'apt-get could not install tesseract-ocr%s: pictures are read without them.\n' "$missing" >&2
   exit 1
 }
