@@ -53,11 +53,6 @@ def read_reply(reply: Reply) -> Accepted | Refusal:
     return _refused(reply)
 
 
-def is_final(after: After) -> bool:
-    """Whether a send ends with this, as failed or as unknown."""
-    return after in (After.REFUSED, After.UNKNOWN)
-
-
 def _refused(reply: Reply) -> Refusal:
     error = reply.error
     code = NO_CODE if error is None else error.code

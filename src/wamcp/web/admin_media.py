@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from wamcp.archive.asking import asking, translating
 from wamcp.archive.files import file_of
-from wamcp.errors import NotStored, NotVisible
+from wamcp.errors import NotStored
 from wamcp.media.again import fetch_again
 from wamcp.settings import Settings
 from wamcp.storage.objects import PIECE_BYTES
 from wamcp.storage.read import ReadStore, open_store
-from wamcp.vocabulary import media_ref, row_id
+from wamcp.vocabulary import media_ref
 from wamcp.web import asked
 from wamcp.whatsapp.files import clean_filename, clean_mime_type
 
@@ -38,7 +38,7 @@ class Wanted(BaseModel):
 def get_media(request: Request, media_id: Ref) -> StreamingResponse:
     """The bytes of a file that a message carries."""
     with asking(request.app.state.reader) as connection:
-        found = file_of(connection, asked.grant_of(request), _row_id(media_id))
+        found = file_of(connection, asked.grant_of(request), asked.media_id(media_id))
     if found.storage_key is None:
         because = f" ({found.reason})" if found.reason else ""
         raise NotStored(f"{found.id} is {found.state}{because}; POST /admin/media/{found.id}/fetch asks Meta for it.")
@@ -60,7 +60,7 @@ def fetch_media(request: Request, media_id: Ref) -> Wanted:
     """Ask Meta for a file once more, also for one that has expired. What is stored stays as it is."""
     asked.unlimited_grant(request)
     settings: Settings = request.app.state.settings
-    wanted = _row_id(media_id)
+    wanted = asked.media_id(media_id)
     with translating():
         state = fetch_again(settings.direct_url(), open_store(settings), wanted)
     asked.note_shown(request, [media_ref(wanted)])
@@ -82,10 +82,3 @@ def _pieces(store: ReadStore, key: str) -> Iterator[bytes]:
     with store.open(key) as file:
         while piece := file.read(PIECE_BYTES):
             yield piece
-
-
-def _row_id(written: str) -> int:
-    found = row_id(written, "f")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no file: it looks like f12 or 12.")
-    return found

@@ -8,13 +8,12 @@ from pydantic import BaseModel, Field
 
 from wamcp.archive.asking import translating
 from wamcp.db.sends import SendsQuery
-from wamcp.errors import Misconfigured, NotVisible
 from wamcp.phones import digits_of
 from wamcp.sending.desk import Desk
 from wamcp.sending.told import SendAnswer
-from wamcp.vocabulary import SendOrigin, SendState, row_id
+from wamcp.vocabulary import SendOrigin, SendState
 from wamcp.web import asked
-from wamcp.web.send_work import STATUS, in_thread
+from wamcp.web.send_work import STATUS, desk_of, in_thread
 
 router = APIRouter(prefix="/admin/sends", tags=["send"], **asked.documented)
 
@@ -48,13 +47,13 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
     limit: asked.Limit = 50,
 ) -> SendsPage:
     """What was asked to be sent, newest first."""
-    desk = desk_of(request)
+    desk = _desk(request)
     query = SendsQuery(
         state=None if state is None else state.value,
         origin=None if origin is None else origin.value,
         phone_number_id=_clean(phone_number_id),
         recipient=None if to is None else _recipient(to),
-        before=None if before is None else _row_id(before),
+        before=None if before is None else asked.send_id(before),
         limit=limit,
     )
     with translating():
@@ -67,7 +66,7 @@ def list_sends(  # noqa: PLR0913 - one argument for each parameter of the route
 def get_send(request: Request, send_id: Ref) -> SendAnswer:
     """Where one send stands."""
     with translating():
-        found = desk_of(request).look(_row_id(send_id))
+        found = _desk(request).look(asked.send_id(send_id))
     asked.note_shown(request, [found.send_id])
     return found
 
@@ -75,9 +74,9 @@ def get_send(request: Request, send_id: Ref) -> SendAnswer:
 @router.post("/{send_id}/retry", responses=_retried)
 async def retry_send(request: Request, response: Response, send_id: Ref, wanted: Retry | None = None) -> SendAnswer:
     """Send again what failed, as a new send. What is unknown only with `even_if_unknown`."""
-    desk, by = desk_of(request), asked.grant_of(request).label
+    desk, by = _desk(request), asked.grant_of(request).label
     risk = wanted is not None and wanted.even_if_unknown
-    told = await in_thread(request, lambda: desk.retry(_row_id(send_id), by, even_if_unknown=risk))
+    told = await in_thread(request, lambda: desk.retry(asked.send_id(send_id), by, even_if_unknown=risk))
     asked.note_shown(request, [told.send_id])
     if told.error is not None:
         asked.note_failure(request, f"{told.send_id} {told.state}: {told.error.meaning}")
@@ -85,20 +84,10 @@ async def retry_send(request: Request, response: Response, send_id: Ref, wanted:
     return told
 
 
-def desk_of(request: Request) -> Desk:
+def _desk(request: Request) -> Desk:
     """Where sends are taken. Raises :class:`NotAllowed` for a bearer whose sight is limited."""
     asked.unlimited_grant(request)
-    desk: Desk | None = getattr(request.app.state, "sending", None)
-    if desk is None:
-        raise Misconfigured("This process cannot send; ask the one that serves the admin API.")
-    return desk
-
-
-def _row_id(written: str) -> int:
-    found = row_id(written, "s")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no send: it looks like s12 or 12; list the sends and take one.")
-    return found
+    return desk_of(request)
 
 
 def _recipient(written: str) -> str:

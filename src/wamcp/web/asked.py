@@ -51,19 +51,28 @@ def note_failure(request: Request, sentence: str) -> None:
 
 def conversation_id(written: str) -> int:
     """The row id in ``c123`` or ``123``. Raises :class:`NotVisible`."""
-    found = row_id(written, "c")
-    if found is None:
-        raise NotVisible(f"{written[:40]!r} is no conversation id: it looks like c123 or 123; list the conversations.")
-    return found
+    return _row_id(written, "c", "conversation id: it looks like c123 or 123; list the conversations.")
 
 
 def participant_id(written: str) -> int:
     """The row id in ``p7`` or ``7``. Raises :class:`NotVisible`."""
-    found = row_id(written, "p")
+    return _row_id(written, "p", "participant id: it looks like p7 or 7; list the participants and take one.")
+
+
+def send_id(written: str) -> int:
+    """The row id in ``s12`` or ``12``. Raises :class:`NotVisible`."""
+    return _row_id(written, "s", "send: it looks like s12 or 12; list the sends and take one.")
+
+
+def media_id(written: str) -> int:
+    """The row id in ``f12`` or ``12``. Raises :class:`NotVisible`."""
+    return _row_id(written, "f", "file: it looks like f12 or 12.")
+
+
+def _row_id(written: str, letter: str, what: str) -> int:
+    found = row_id(written, letter)
     if found is None:
-        raise NotVisible(
-            f"{written[:40]!r} is no participant id: it looks like p7 or 7; list the participants and take one."
-        )
+        raise NotVisible(f"{written[:40]!r} is no {what}")
     return found
 
 

@@ -93,7 +93,7 @@ class Gate:
 
         try:
             await self._app(scope, receive, pass_on)
-        except Exception:
+        except Exception:  # the outermost edge, as in _answer below
             if told:
                 raise  # the server cuts the connection, by which the asker sees that it is not whole
             _log.exception("admin_answer_failed", target=scope["path"])

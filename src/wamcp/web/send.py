@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Request, Response
 
 from wamcp.sending.told import SendAnswer
 from wamcp.web import send_asked as wanted
-from wamcp.web.send_work import SendRoute, documented, hand_over, in_thread, sending_of
+from wamcp.web.send_work import SendRoute, desk_of, documented, hand_over, in_thread
 
 router = APIRouter(prefix="/send", tags=["send"], route_class=SendRoute, **documented)
 
@@ -65,10 +65,10 @@ async def send_interactive(
 @router.post("/read")
 async def mark_read(request: Request, given: wanted.MarkRead) -> wanted.MarkedRead:
     """Mark a message, and what came before it, as read; with `typing`, show that an answer is being written."""
-    sending, sender = sending_of(request), given.our_number()
+    desk, sender = desk_of(request), given.our_number()
 
     def mark() -> None:
-        sending.mark_read(sender, sending.wamid(given.message_id, sender), given.typing)
+        desk.mark_read(sender, desk.wamid(given.message_id, sender), given.typing)
 
     await in_thread(request, mark)
     return wanted.MarkedRead(message_id=given.message_id, typing=given.typing)

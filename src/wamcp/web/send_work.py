@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any, BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from wamcp.archive.asking import translating
 from wamcp.errors import Misconfigured, NotSendable, TooLarge, WrongContentType
+from wamcp.sending.desk import Desk
 from wamcp.sending.told import SendAnswer
 from wamcp.sending.wanted import Recipient, Wanted
 from wamcp.vocabulary import SendState
@@ -38,26 +39,6 @@ documented: dict[str, Any] = {
 _T = TypeVar("_T")
 STATUS = {SendState.SENT: 200, SendState.FAILED: 422}
 """The HTTP status of an answer; of what is not settled yet it is 202."""
-
-
-class Sending(Protocol):
-    """What sends; ``app.state.sending``. Its functions block, :meth:`send` up to ten seconds."""
-
-    def send(self, wanted: Wanted) -> SendAnswer:
-        """Writes it down, hands it over, and tells how it stands."""
-        ...
-
-    def keep_upload(self, file: BinaryIO, mime_type: str, filename: str | None, sender: str | None) -> int:
-        """Keeps the bytes of ``file`` and returns the id of their row in ``media``."""
-        ...
-
-    def mark_read(self, sender: str | None, message_id: str, typing: bool) -> None:
-        """Tells Meta that the wamid ``message_id`` was read."""
-        ...
-
-    def wamid(self, written: str, sender: str | None) -> str:
-        """The wamid that ``m123`` or a wamid names. Raises :class:`NotVisible`."""
-        ...
 
 
 class Kept(NamedTuple):
@@ -122,12 +103,12 @@ async def in_thread(request: Request, function: Callable[..., _T], *arguments: A
     return await to_thread.run_sync(run, limiter=state.sending_threads)
 
 
-def sending_of(request: Request) -> Sending:
-    """What sends here. Raises :class:`Misconfigured` where nothing does."""
-    found: Sending | None = getattr(request.app.state, "sending", None)
-    if found is None:
-        raise Misconfigured("This process cannot send; set WHATSAPP_ACCESS_TOKEN and start it again.")
-    return found
+def desk_of(request: Request) -> Desk:
+    """Where sends are taken. Raises :class:`Misconfigured` in a process that is there for webhooks alone."""
+    desk: Desk | None = getattr(request.app.state, "sending", None)
+    if desk is None:
+        raise Misconfigured("This process only takes webhooks (--only door); ask the one that runs --only answers.")
+    return desk
 
 
 def idempotency_key(written: str | None) -> str | None:
@@ -145,10 +126,10 @@ def idempotency_key(written: str | None) -> str | None:
 async def hand_over(
     request: Request, response: Response, given: SendCommon, key: str | None, upload: Kept | None = None
 ) -> SendAnswer:
-    """Sends ``given`` and tells how it stands. Raises what :class:`Sending` raises, and :class:`NotSendable`."""
+    """Sends ``given`` and tells how it stands. Raises what :class:`Desk` raises, and :class:`NotSendable`."""
     kept_key = idempotency_key(key)
     label = asked.grant_of(request).label
-    answer = await in_thread(request, _send, sending_of(request), given, kept_key, label, upload)
+    answer = await in_thread(request, _send, desk_of(request), given, kept_key, label, upload)
     asked.note_shown(request, [answer.send_id])
     if answer.state == SendState.FAILED:
         meaning = answer.error.meaning if answer.error is not None else "no reason is known"
@@ -159,16 +140,16 @@ async def hand_over(
     return answer
 
 
-def _send(sending: Sending, given: SendCommon, key: str | None, label: str, upload: Kept | None) -> SendAnswer:
+def _send(desk: Desk, given: SendCommon, key: str | None, label: str, upload: Kept | None) -> SendAnswer:
     to, sender = given.address(), given.our_number()
     # Everything is checked with the reference as it was written, before the database is asked what it stands for.
     body = given.body(given.refers_to)
     if given.refers_to is not None:
-        body = given.body(sending.wamid(given.refers_to, sender))
+        body = given.body(desk.wamid(given.refers_to, sender))
     media_row_id = None
     if upload is not None:
-        media_row_id = sending.keep_upload(upload.file, upload.mime_type, upload.filename, sender)
-    return sending.send(
+        media_row_id = desk.keep_upload(upload.file, upload.mime_type, upload.filename, sender)
+    return desk.send(
         Wanted(
             recipient=Recipient(to.kind, to.value),
             type=given.kind,

@@ -133,7 +133,9 @@ def _again(later: "_Later", numbers: list[int], report: Report, budget: Budget) 
                 text = later.text_of(number)
         except (Enough, Unreadable):
             raise
-        except Exception:
+        except (
+            Exception
+        ):  # a page that PDFium cannot read costs itself alone; when all do, the child's edge hears of it
             if not report.pages and number == numbers[-1]:
                 raise
             report.truncated = True
