@@ -133,9 +133,7 @@ def _again(later: "_Later", numbers: list[int], report: Report, budget: Budget) 
                 text = later.text_of(number)
         except (Enough, Unreadable):
             raise
-        except (
-            Exception
-        ):  # a page that PDFium cannot read costs itself alone; when all do, the child's edge hears of it
+        except Exception:  # a page that breaks costs itself alone; when all do, the child's own edge is told
             if not report.pages and number == numbers[-1]:
                 raise
             report.truncated = True
