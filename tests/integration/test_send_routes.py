@@ -330,4 +330,4 @@ def test_where_nothing_sends_it_says_so(archive: Archive, reader: Pool, auditor:
     app = create_app(settings_for(archive.url), reader, auditor)
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.post("/send/text", headers=KEY, json=TEXT)
-    assert answer.status_code == 500 and "WHATSAPP_ACCESS_TOKEN" in answer.json()["detail"]
+    assert answer.status_code == 500 and "--only answers" in answer.json()["detail"]
