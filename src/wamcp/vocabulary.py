@@ -136,6 +136,24 @@ class MediaState(StrEnum):
     FAILED = "failed"
 
 
+class DocumentState(StrEnum):
+    """Where a document stands; all but the first three are final, though a person may ask to try again."""
+
+    PENDING = "pending"
+    DOWNLOADING = "downloading"
+    EXTRACTING = "extracting"
+    DONE = "done"
+    EMPTY = "empty"
+    """It was read, and there is no text in it."""
+    FAILED = "failed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+    ENCRYPTED = "encrypted"
+    TIMEOUT = "timeout"
+    QUARANTINED = "quarantined"
+    """It killed its reader twice."""
+
+
 class ParkedKind(StrEnum):
     """Why something was kept without being understood."""
 
@@ -199,6 +217,11 @@ def send_ref(row_id: int) -> str:
 def media_ref(row_id: int) -> str:
     """The short id of a file as people see it, e.g. ``f12``."""
     return f"f{row_id}"
+
+
+def document_ref(row_id: int) -> str:
+    """The short id of a document as people and Claude see it, e.g. ``d12``."""
+    return f"d{row_id}"
 
 
 def row_id(ref: str, letter: str) -> int | None:

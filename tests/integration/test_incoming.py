@@ -110,6 +110,7 @@ def test_reprocessing_leaves_rows_alone_and_makes_those_that_are_missing(
 ) -> None:
     understand(db, posted(carrying("image", {"id": "1"})), posted(carrying("image", {"id": "2"}, "wamid.2")))
     db.execute("UPDATE media SET state = 'stored', size = 7 WHERE media_id = '1'")
+    db.execute("DELETE FROM documents WHERE wamid = 'wamid.2'")
     db.execute("DELETE FROM message_media WHERE wamid = 'wamid.2'")
     db.execute("DELETE FROM media WHERE media_id = '2'")
     _, differences = verify(database_url)
@@ -125,6 +126,7 @@ def test_reprocessing_leaves_rows_alone_and_makes_those_that_are_missing(
 
 def test_what_meta_no_longer_keeps_begins_as_expired(db: psycopg.Connection, database_url: str) -> None:
     understand(db, posted(carrying("image", {"id": "1", "url": "https://x/f"})))
+    db.execute("DELETE FROM documents")
     db.execute("DELETE FROM message_media")
     db.execute("DELETE FROM media")
     db.execute("UPDATE webhook_events SET received_at = now() - interval '8 days'")

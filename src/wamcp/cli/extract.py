@@ -73,7 +73,8 @@ def _told(path: Path, limits: Any) -> dict[str, Any]:
 
 
 def _empty(path: Path) -> dict[str, Any]:
-    from wamcp.documents.shapes import DocumentState, Extraction
+    from wamcp.documents.shapes import Extraction
+    from wamcp.vocabulary import DocumentState
 
     return _as_json(path, Extraction(state=DocumentState.FAILED))
 

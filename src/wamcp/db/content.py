@@ -22,7 +22,7 @@ DERIVED = (
     "message_media",
 )
 """The tables that reprocessing rebuilds."""
-BESIDE = ("media",)
+BESIDE = ("media", "documents", "document_pages")
 """Tables in which reprocessing only adds what is missing: they also hold what came of it since."""
 
 # A person is known by aliases, a conversation by our number and its partner: ids differ from build to build.

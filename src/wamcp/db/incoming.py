@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from wamcp.db.columns import columns
+from wamcp.db.documents import file_settled
 from wamcp.vocabulary import Direction, MediaState
 from wamcp.whatsapp.files import clean_filename, clean_mime_type
 
@@ -120,7 +121,7 @@ def put_back(connection: psycopg.Connection, file: WantedFile, seconds: float, r
 
 def give_up(connection: psycopg.Connection, file: WantedFile, state: MediaState, reason: str) -> bool:
     """Writes down that the file is not to be had: ``state`` is expired or failed."""
-    return _update(
+    return _settle(
         connection,
         file,
         "state = %s, lease_until = NULL, url = NULL, next_attempt_at = NULL, reason = %s",
@@ -130,7 +131,7 @@ def give_up(connection: psycopg.Connection, file: WantedFile, state: MediaState,
 
 def note_stored(connection: psycopg.Connection, file: WantedFile, found: FetchedFile) -> bool:
     """Writes down what was fetched; False when somebody else did."""
-    return _update(
+    return _settle(
         connection,
         file,
         f"state = '{MediaState.STORED}', lease_until = NULL, url = NULL, next_attempt_at = NULL,"
@@ -145,12 +146,14 @@ def want_again(connection: psycopg.Connection, row_id: int) -> str | None:
 
     One that somebody is fetching just now is left to him.
     """
-    row = connection.execute(
-        "UPDATE media SET state = CASE WHEN lease_until > clock_timestamp() THEN state ELSE 'pending' END,"
-        " next_attempt_at = clock_timestamp(), url = NULL"
-        f" WHERE id = %s AND direction = '{Direction.INBOUND}' AND media_id IS NOT NULL RETURNING state",
-        [row_id],
-    ).fetchone()
+    with connection.transaction():
+        row = connection.execute(
+            "UPDATE media SET state = CASE WHEN lease_until > clock_timestamp() THEN state ELSE 'pending' END,"
+            " next_attempt_at = clock_timestamp(), url = NULL"
+            f" WHERE id = %s AND direction = '{Direction.INBOUND}' AND media_id IS NOT NULL RETURNING state",
+            [row_id],
+        ).fetchone()
+        file_settled(connection, row_id)
     return None if row is None else str(row[0])
 
 
@@ -160,6 +163,15 @@ def stored_key(connection: psycopg.Connection, row_id: int) -> str | None:
         "SELECT storage_key_raw FROM media WHERE id = %s AND state = %s", [row_id, MediaState.STORED]
     ).fetchone()
     return None if row is None else row[0]
+
+
+def _settle(connection: psycopg.Connection, file: WantedFile, change: str, values: Sequence[Any]) -> bool:
+    """As :func:`_update`, for what the documents of the file have to know as well."""
+    with connection.transaction():
+        done = _update(connection, file, change, values)
+        if done:
+            file_settled(connection, file.id)
+    return done
 
 
 def _update(connection: psycopg.Connection, file: WantedFile, change: str, values: Sequence[Any]) -> bool:

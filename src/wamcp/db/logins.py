@@ -51,6 +51,16 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
         "stored_at",
     ),
     "message_media": ("number_id", "wamid", "media_row_id"),
+    "documents": (
+        "id", "number_id", "wamid", "media_row_id", "conversation_id", "sent_at", "day", "state", "error_code",
+        "attempts", "deaths", "cut_off", "lease_until", "next_attempt_at", "sha256", "mime_detected", "doc_type",
+        "pages_total", "pages_done", "truncated", "reader", "extractor", "extractor_version", "ocr_engine",
+        "ocr_languages", "confidence", "language", "duration_ms", "extracted_fields_json", "created_at", "read_at",
+    ),
+    "document_pages": (
+        "id", "document_id", "page", "number_id", "conversation_id", "sent_at", "day", "source", "engine",
+        "confidence", "text", "search_text", "tsv",
+    ),
     "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "next_attempt_at"),
     "send_stops": ("code", "reason", "since", "probe_at"),
     "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from wamcp.db.columns import array
+from wamcp.db.documents import move_documents
 from wamcp.db.threads import RECOUNT_THREADS
 
 
@@ -82,6 +83,7 @@ def move(connection: psycopg.Connection, member: int, root: int) -> None:
     ).fetchall()
     for left, entered in moved:
         connection.execute("UPDATE messages SET conversation_id = %s WHERE conversation_id = %s", [entered, left])
+        move_documents(connection, left, entered)
     connection.execute("UPDATE messages SET sender_id = %s WHERE sender_id = %s", [root, member])
     connection.execute("UPDATE statuses SET recipient_id = %s WHERE recipient_id = %s", [root, member])
     connection.execute("UPDATE account_events SET participant_id = %s WHERE participant_id = %s", [root, member])

@@ -16,8 +16,9 @@ from wamcp.documents import wire
 from wamcp.documents.clean import cut
 from wamcp.documents.limits import Allowance, Limits
 from wamcp.documents.sandbox import Ending, Run, run
-from wamcp.documents.shapes import DocumentState, Extraction, Page, TextSource
+from wamcp.documents.shapes import Extraction, Page, TextSource
 from wamcp.documents.sniff import HEAD_BYTES, PICTURES, TIFF, sniff_head
+from wamcp.vocabulary import DocumentState
 
 DEATHS = frozenset({Ending.TIMEOUT, Ending.MEMORY, Ending.KILLED})
 _MOST_DEATHS = 2

@@ -5,23 +5,7 @@ from typing import Any
 
 import msgspec
 
-
-class DocumentState(StrEnum):
-    """Where a document stands; all but the first three are final, though a person may ask to try again."""
-
-    PENDING = "pending"
-    DOWNLOADING = "downloading"
-    EXTRACTING = "extracting"
-    DONE = "done"
-    EMPTY = "empty"
-    """It was read, and there is no text in it."""
-    FAILED = "failed"
-    TOO_LARGE = "too_large"
-    UNSUPPORTED = "unsupported"
-    ENCRYPTED = "encrypted"
-    TIMEOUT = "timeout"
-    QUARANTINED = "quarantined"
-    """It killed its reader twice."""
+from wamcp.vocabulary import DocumentState
 
 
 class TextSource(StrEnum):

@@ -9,6 +9,7 @@ import psycopg
 from wamcp.db.account import AccountRow, digest, forget_account_events, keep_account_events
 from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
+from wamcp.db.documents import keep_documents
 from wamcp.db.incoming import IncomingFile, keep_incoming
 from wamcp.db.numbers import Number, keep_numbers
 from wamcp.db.people import Change, Mention, keep_people
@@ -56,7 +57,9 @@ def keep(connection: psycopg.Connection, events: Sequence[Event], again: Again =
     _keep_parked(connection, events, nameless)
     if again != Again.YES:
         count_unknowns(connection, _unknowns(events), quietly=bool(again))
-    keep_incoming(connection, list(_files(events, numbers)))
+    files = list(_files(events, numbers))
+    keep_incoming(connection, files)
+    keep_documents(connection, [(file.number_id, file.wamid) for file in files])
     count_messages(connection, written)
 
 
