@@ -15,7 +15,7 @@ setup: ## Make .venv complete (does nothing when nothing changed)
 
 .PHONY: demo
 demo: ## Start everything on this machine, play a day of messages, ask Claude's questions (ARGS=--once to exit after)
-	@./scripts/bootstrap.sh --runtime
+	@./scripts/bootstrap.sh --demo
 	@$(BIN)/wamcp demo $(ARGS)
 
 .PHONY: test
@@ -31,7 +31,7 @@ format: setup ## Format the code
 	@$(BIN)/ruff format src app tests bench && $(BIN)/ruff check --fix src app tests bench
 
 .PHONY: lock
-lock: ## Compile requirements.txt and requirements-dev.txt from pyproject.toml
+lock: ## Compile the hashed requirements files from pyproject.toml
 	@./scripts/lock.sh
 
 .PHONY: db-migrate

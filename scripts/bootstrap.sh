@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv complete from the hashed requirements files, and does nothing when nothing changed.
-# usage: scripts/bootstrap.sh [--runtime]     (--runtime leaves the tests and tools out)
+# usage: scripts/bootstrap.sh [--runtime | --demo]     (--runtime leaves the tests and tools out, --demo reads photographs too)
 set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE
@@ -13,10 +13,11 @@ wanted() { cat pyproject.toml "$1" scripts/bootstrap.sh | cksum; }
 is_current() { [ -x .venv/bin/wamcp ] && [ "$(cat .venv/.wamcp-lock 2>/dev/null)" = "$1 $(wanted "$1")" ]; }
 lock=requirements-dev.txt
 is_current $lock && exit 0
-if [ "${1:-}" = "--runtime" ]; then
-  lock=requirements.txt
-  is_current $lock && exit 0
-fi
+case "${1:-}" in
+  --runtime) lock=requirements.txt ;;
+  --demo) lock=requirements-ocr.txt ;;
+esac
+is_current $lock && exit 0
 
 python=""
 for candidate in ${WAMCP_PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do

@@ -5,4 +5,5 @@ cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo .cache/uv-venv/bin/uv)
 compile() { "$uv" pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 "$@"; }
 compile pyproject.toml --extra embedded -o requirements.txt
-compile pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+compile pyproject.toml --extra embedded --extra ocr -c requirements.txt -o requirements-ocr.txt
+compile pyproject.toml --all-extras --group dev -c requirements-ocr.txt -o requirements-dev.txt

@@ -36,7 +36,7 @@ def test_every_module_says_what_part_of_the_story_it_is(path: Path) -> None:
 
 
 def test_the_lock_names_no_address() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-ocr.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text()
         assert "--hash=sha256:" in text
         assert "://" not in text and "index-url" not in text

@@ -13,7 +13,7 @@ BESIDE_MESSAGES = ["account_update", "group_lifecycle_update"]
 
 
 def day() -> tuple[list[MessageFact], list[StatusFact]]:
-    facts = [read_event(body) for body in a_day(1)]
+    facts = [read_event(body) for body in a_day(1).bodies]
     assert sorted(fact.field for each in facts for fact in each.account) == BESIDE_MESSAGES
     assert not any(each.parked or each.unknowns for each in facts)
     return [fact for each in facts for fact in each.messages], [fact for each in facts for fact in each.statuses]

@@ -106,9 +106,12 @@ def _up(directory: Path) -> Iterator["subprocess.Popen[str]"]:
 
 def _play(runtime: dict[str, Any]) -> None:
     yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    bodies = a_day(SEED, int(yesterday.timestamp()))
+    bodies, files = a_day(SEED, int(yesterday.timestamp()))
     began = time.monotonic()
     with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+        for file in files:
+            named = {"id": file.media_id, "mime": file.mime_type}
+            client.post(f"{runtime['graph_url']}/_simulator/media", params=named, content=file.content)
         answers = [
             post(client, f"{runtime['api_url']}/webhooks/whatsapp", runtime["app_secret"], body) for body in bodies
         ]

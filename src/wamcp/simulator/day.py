@@ -1,17 +1,22 @@
 """The demonstration: one believable day of a small company, told by samples/day.txt."""
 
 import base64
+import hashlib
 import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from importlib.resources import files
+from typing import NamedTuple
 
-from wamcp.simulator import bodies
+from wamcp.simulator import bodies, papers
 from wamcp.simulator.bodies import MIDNIGHT, Customer, Item, Number
 
 _LINE = re.compile(r"(\d\d):(\d\d) ([<>])(\d)?(read|delivered|sent|failed)?(?:\^(\d+))? (.+)")
-_SPECIAL = re.compile(r"\[(image|document|location|voice|reaction|edit|revoke|list|order)(?: ([^\]]+))?\] ?(.*)")
+_SPECIAL = re.compile(
+    r"\[(image|document|location|voice|invoice|receipt|reaction|edit|revoke|list|order)(?: ([^\]]+))?\] ?(.*)"
+)
 _REACHED = {
     "read": ("sent", "delivered", "read"),
     "delivered": ("sent", "delivered"),
@@ -22,12 +27,28 @@ _NUMBERS = {"shop": bodies.SHOP, "workshop": bodies.WORKSHOP}
 _WITHOUT_STATUS = ("edit", "revoke")
 
 
+class File(NamedTuple):
+    """What a message of the day carries; Meta knows it by ``media_id``."""
+
+    media_id: str
+    mime_type: str
+    content: bytes
+
+
+class Day(NamedTuple):
+    """Webhooks in the order of their time, and the files that they name."""
+
+    bodies: list[bytes]
+    files: list[File]
+
+
 @dataclass(slots=True)
 class _Teller:
     """Tells one conversation: remembers who wrote each line and its id, so that later ones can refer to them."""
 
     rng: random.Random
     midnight: int
+    files: list[File]
     number: Number
     customers: list[Customer]
     subject: str | None = None
@@ -86,14 +107,29 @@ class _Teller:
         return _CONTENT[kind](self, argument, caption)
 
     def _image(self, _argument: str, caption: str) -> Item:
-        return {"type": "image", "image": {"caption": caption, **self._media("image/jpeg")}}
+        return self._photograph(papers.picture(len(self.files)), caption)
+
+    def _receipt(self, number: str, caption: str) -> Item:
+        return self._photograph(papers.receipt(number, self._date()), caption)
+
+    def _photograph(self, content: bytes, caption: str) -> Item:
+        return {"type": "image", "image": {"caption": caption, **self._media("image/jpeg", content)}}
 
     def _document(self, name: str, caption: str) -> Item:
-        media = self._media("application/pdf")
+        return self._pdf(name, papers.paper(name.removesuffix(".pdf")), caption)
+
+    def _invoice(self, number: str, caption: str) -> Item:
+        return self._pdf(f"{number}.pdf", papers.invoice(number, self._date()), caption)
+
+    def _pdf(self, name: str, content: bytes, caption: str) -> Item:
+        media = self._media("application/pdf", content)
         return {"type": "document", "document": {"caption": caption, "filename": name, **media}}
 
     def _voice(self, _argument: str, _caption: str) -> Item:
-        return {"type": "audio", "audio": {**self._media("audio/ogg; codecs=opus"), "voice": True}}
+        return {"type": "audio", "audio": {**self._media("audio/ogg; codecs=opus", papers.silence(4)), "voice": True}}
+
+    def _date(self) -> date:
+        return datetime.fromtimestamp(self.midnight, UTC).date()
 
     def _location(self, place: str, _caption: str) -> Item:
         latitude, longitude, named = place.split(" ", 2)
@@ -125,15 +161,19 @@ class _Teller:
             items.append({"product_retailer_id": name, **amounts})
         return {"type": "order", "order": {"catalog_id": "800000000000001", "text": words, "product_items": items}}
 
-    def _media(self, mime_type: str) -> Item:
+    def _media(self, mime_type: str, content: bytes) -> Item:
         media_id = str(self.rng.randrange(10**15, 10**16))
-        return {"mime_type": mime_type, "sha256": bodies.wamid(self.rng)[6:50], "id": media_id}
+        self.files.append(File(media_id, mime_type, content))
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode("ascii")
+        return {"mime_type": mime_type, "sha256": digest, "id": media_id}
 
 
 _CONTENT: dict[str, Callable[[_Teller, str, str], Item]] = {
     "image": _Teller._image,
     "document": _Teller._document,
     "voice": _Teller._voice,
+    "invoice": _Teller._invoice,
+    "receipt": _Teller._receipt,
     "location": _Teller._location,
     "reaction": _Teller._reaction,
     "edit": _Teller._edit,
@@ -143,22 +183,23 @@ _CONTENT: dict[str, Callable[[_Teller, str, str], Item]] = {
 }
 
 
-def a_day(seed: int, midnight: int = MIDNIGHT) -> list[bytes]:
-    """The webhooks of one day in the order of their time: messages, our replies, statuses, a group, an account change.
+def a_day(seed: int, midnight: int = MIDNIGHT) -> Day:
+    """One day in the order of its time: messages with their files, our replies, statuses, a group, an account change.
 
     The words are always the same; ``seed`` decides ids and seconds, ``midnight`` (unix seconds, UTC) the date.
     """
     rng = random.Random(seed)  # noqa: S311 - invented content
+    found: list[File] = []
     told: list[tuple[int, bytes]] = [(midnight + 12 * 3600, bodies.account_update(midnight + 12 * 3600))]
     teller: _Teller | None = None
     for line in (files("wamcp.simulator") / "samples" / "day.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
-            teller = _Teller(rng, midnight, *_cast(line.removeprefix("== ")))
+            teller = _Teller(rng, midnight, found, *_cast(line.removeprefix("== ")))
         elif line.startswith("+ ") and teller is not None:
             teller.customers.append(_customer(line.removeprefix("+ ").split(" | ")))
         elif line and not line.startswith("#") and teller is not None:
             told.extend(teller.tell(line))
-    return [body for _, body in sorted(told, key=lambda each: each[0])]
+    return Day([body for _, body in sorted(told, key=lambda each: each[0])], found)
 
 
 def _cast(line: str) -> tuple[Number, list[Customer], str | None]:

@@ -81,10 +81,19 @@ class MediaStore:
         self._bytes = 0
         self._ids = itertools.count(4_000_000_000_000_000 + secrets.randbelow(10**9) * 1000)
 
-    def add(self, content: bytes, mime: str, number: str | None, seconds: float) -> Media:
-        """Keeps a file under a new id for ``seconds``."""
+    def add(
+        self, content: bytes, mime: str, number: str | None, seconds: float, *, media_id: str | None = None
+    ) -> Media:
+        """Keeps a file for ``seconds`` under a new id, or under ``media_id``, whatever was there."""
+        if media_id is not None:
+            self.remove(media_id)
         media = Media(
-            str(next(self._ids)), content, mime, hashlib.sha256(content).digest(), number, time.time() + seconds
+            media_id or str(next(self._ids)),
+            content,
+            mime,
+            hashlib.sha256(content).digest(),
+            number,
+            time.time() + seconds,
         )
         self._media[media.id] = media
         self._bytes += len(content)

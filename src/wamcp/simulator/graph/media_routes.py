@@ -67,11 +67,15 @@ async def download(call: Call) -> Response:
 
 
 async def put_in(call: Call) -> dict[str, Any]:
-    """``POST /_simulator/media``: keeps raw bytes as if a customer had sent them; answers what a webhook says."""
+    """``POST /_simulator/media``: keeps raw bytes as if a customer had sent them; answers what a webhook says.
+
+    ``id`` names the file as a webhook does that is told elsewhere.
+    """
     mime = call.query.get("mime") or "application/octet-stream"
     if not isinstance(call.body, bytes):
         raise missing("body")
-    media = call.world.media.add(call.body, mime, None, call.world.account.inbound_media_seconds)
+    seconds = call.world.account.inbound_media_seconds
+    media = call.world.media.add(call.body, mime, None, seconds, media_id=call.query.get("id") or None)
     return {"id": media.id, "mime_type": mime, "sha256": hash_of(media, "base64")}
 
 
