@@ -274,3 +274,9 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_no_invoice_has_no_fields(name: str) -> None:
     assert fields(OTHERS[name]) == {}
+
+
+def test_a_weight_makes_no_firm_of_what_was_bought() -> None:
+    slip = "TAVARES HARDWARE\nReceipt no. TH-30418\nDate 27/11/2026\nTile adhesive 25 kg  38.50\nTOTAL EUR 38.50"
+    assert "supplier" not in fields(slip) and fields(slip)["total"] == "38.50"
+    assert fields(GERMAN.replace("GmbH", "KG"))["supplier"].startswith("Bäckereibedarf Sonnentau KG")

@@ -228,8 +228,8 @@ TAX_ID = re.compile(
     r"الرقم الضريبي)(?![^\W\d_])"
 )
 LEGAL_FORM = re.compile(
-    r"(?<![^\W_])(?:gmbh(?: & co\.? ?(?:kg|ohg))?|ag|ug|(?<![0-9] )kg|ohg|e\. ?k|ltd|limited|llc|llp|inc|corp(?:oration)?|"
-    r"plc|pty|pvt|b\.?v|n\.?v|v\.?o\.?f|sarl|"
+    r"(?<![^\W_])(?:gmbh(?: & co\.? ?(?:kg|ohg))?|ag|ug|(?<![0-9] )kg|ohg|e\. ?k|"
+    r"ltd|limited|llc|llp|inc|corp(?:oration)?|plc|pty|pvt|b\.?v|n\.?v|v\.?o\.?f|sarl|"
     r"s\.a\.r\.l|sas|sasu|eurl|s\.?a|s\.?l|s\.l\.u|s\.r\.l|srl|s\.p\.a|spa|ltda|lda|eireli|me|epp|sdn\.? ?bhd|"
     r"bhd|s/b|sp\. ?z ?o\. ?o|"
     r"ab|a/s|aps|asa|oy|oyj|s\.r\.o|kft|d\.o\.o|a\.s|co|company|enterprise|trading|restaurant|restoran|fze|"
