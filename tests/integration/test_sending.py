@@ -12,6 +12,7 @@ from tests.sending_office import ANA, DEADLINE_S, RUI, Office, office, text_for
 from tests.webhooks import change, contact, event, text
 from wamcp.db.sends import SendsQuery
 from wamcp.errors import Conflict, NotSendable, NotVisible, Uncertain
+from wamcp.ingest.reprocess import reprocess, verify
 from wamcp.sending.desk import number_of
 from wamcp.sending.told import SendAnswer
 from wamcp.sending.wanted import Recipient
@@ -298,6 +299,13 @@ def test_a_file_goes_to_meta_before_its_message(here: Office) -> None:
     )
     uploads = [entry for entry in here.meta.wire() if entry["kind"] == "request" and entry["path"].endswith("/media")]
     assert len(uploads) == 2, "the file that Meta knows is not brought again"
+    here.settle()
+    carried = "SELECT m.source, x.media_row_id FROM messages m JOIN message_media x USING (number_id, wamid)"
+    assert here.rows(carried) == [("send", row)] * 2
+    assert here.rows("SELECT state, next_attempt_at IS NOT NULL FROM documents") == [("pending", True)] * 2
+    assert verify(here.url)[1] == []
+    reprocess(here.url)
+    assert here.rows(carried) == [("send", row)] * 2 and here.rows("SELECT count(*) FROM documents") == [(2,)]
 
 
 def test_what_no_database_can_hold_is_refused(here: Office) -> None:

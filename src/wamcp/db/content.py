@@ -85,7 +85,9 @@ _LINES = {
         WHERE p.kind NOT IN ('failed', 'killed')""",
     "message_media": """
         SELECT concat_ws('|', n.phone_number_id, x.wamid, f.media_id)
-        FROM {s}.message_media x JOIN {s}.numbers n ON n.id = x.number_id JOIN {s}.media f ON f.id = x.media_row_id""",
+        FROM {s}.message_media x JOIN {s}.numbers n ON n.id = x.number_id JOIN {s}.media f ON f.id = x.media_row_id
+        JOIN {s}.messages m ON m.number_id = x.number_id AND m.wamid = x.wamid
+        WHERE m.source <> 'send'""",
 }
 
 

@@ -77,6 +77,21 @@ def keep_incoming(connection: psycopg.Connection, files: Sequence[IncomingFile])
     connection.execute(_KEEP, [*columns(rows, len(IncomingFile._fields))])
 
 
+def link_sent(connection: psycopg.Connection, messages: Sequence[tuple[int, str]]) -> None:
+    """Says which files our own messages (number's row id, wamid) carry, as far as we have the bytes of them.
+
+    The sends know it; a schema that is built beside the archive has no files of theirs.
+    """
+    if messages:
+        connection.execute(
+            "INSERT INTO message_media (number_id, wamid, media_row_id) SELECT u.number_id, u.wamid, f.id"
+            " FROM unnest(%s::int[], %s::text[]) AS u (number_id, wamid) JOIN numbers n ON n.id = u.number_id"
+            " JOIN sends s ON s.phone_number_id = n.phone_number_id AND s.wamid = u.wamid"
+            f" JOIN media f ON f.id = s.media_row_id AND f.direction = '{Direction.OUTBOUND}' ON CONFLICT DO NOTHING",
+            columns(list(messages), 2),
+        )
+
+
 def claim_wanted(connection: psycopg.Connection, seconds: float) -> WantedFile | None:
     """Leases the file that is due the longest for ``seconds``, and counts the attempt."""
     row = connection.execute(

@@ -10,7 +10,7 @@ from wamcp.db.account import AccountRow, digest, forget_account_events, keep_acc
 from wamcp.db.columns import array, columns
 from wamcp.db.deliveries import StatusRow, keep_statuses
 from wamcp.db.documents import keep_documents
-from wamcp.db.incoming import IncomingFile, keep_incoming
+from wamcp.db.incoming import IncomingFile, keep_incoming, link_sent
 from wamcp.db.numbers import Number, keep_numbers
 from wamcp.db.people import Change, Mention, keep_people
 from wamcp.db.reactions import REACTION, line_about, targets
@@ -59,7 +59,9 @@ def keep(connection: psycopg.Connection, events: Sequence[Event], again: Again =
         count_unknowns(connection, _unknowns(events), quietly=bool(again))
     files = list(_files(events, numbers))
     keep_incoming(connection, files)
-    keep_documents(connection, [(file.number_id, file.wamid) for file in files])
+    sent = list(_sent(events, numbers))
+    link_sent(connection, sent)
+    keep_documents(connection, [*((file.number_id, file.wamid) for file in files), *sent])
     count_messages(connection, written)
 
 
@@ -217,6 +219,14 @@ def _files(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[Inco
                     event_id=event.id,
                     received_at=event.received_at,
                 )
+
+
+def _sent(events: Sequence[Event], numbers: dict[str, Number]) -> Iterator[tuple[int, str]]:
+    """Messages of ours that may carry a file."""
+    for event in events:
+        for fact in event.facts.messages:
+            if fact.source == Source.SEND and fact.content is not None and b'"media"' in fact.content:
+                yield numbers[fact.phone_number_id].id, fact.wamid
 
 
 def _unknowns(events: Sequence[Event]) -> Iterator[tuple[str, str, int, int]]:
