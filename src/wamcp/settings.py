@@ -151,6 +151,11 @@ class Settings(BaseModel):
     ocr_max_pages: int = setting(
         10, "OCR_MAX_PAGES", text="So many pages of a document that are pictures are read, the first ones."
     )
+    whisper_model_dir: str | None = setting(
+        None,
+        "WHISPER_MODEL_DIR",
+        text="Directory of a Whisper model (CTranslate2) that writes down voice notes; unset: they are kept, not read.",
+    )
     admin_api_key: SecretStr | None = setting(
         None, "ADMIN_API_KEY", text="The key of the admin API (`X-Admin-Api-Key`).", secret=True
     )

@@ -33,6 +33,7 @@ _PASSED_ON = (
         "debug_echo_group_fallback",
         "sends_per_second",
         "max_document_bytes",
+        "whisper_model_dir",
         "admin_api_key",
         "public_base_url",
         "public_host",

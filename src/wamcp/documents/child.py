@@ -68,7 +68,9 @@ def _read(file: BinaryIO, job: wire.Job, send: Callable[[wire.Answer], None]) ->
     report.done(error)
     if error is None and report.afterwards is not None:
         report.afterwards()
-    if error is None and not report.pictures:
+    if error is None and report.language is not None:
+        send(wire.Finished({}, report.language))
+    elif error is None and not report.pictures:
         _tell_fields(list(report.pages.values()), report.attachments, send)
 
 

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 
 from wamcp.documents import wire
 from wamcp.documents.clean import cut
-from wamcp.documents.limits import Allowance, Limits
+from wamcp.documents.limits import SPEECH_PER_SECOND, Allowance, Limits
 from wamcp.documents.sandbox import Ending, Run, run
 from wamcp.documents.shapes import Extraction, Page, TextSource
-from wamcp.documents.sniff import HEAD_BYTES, PICTURES, TIFF, sniff_head
+from wamcp.documents.sniff import AUDIO, FILMS, HEAD_BYTES, PICTURES, TIFF, sniff_head
 from wamcp.vocabulary import DocumentState
 
 DEATHS = frozenset({Ending.TIMEOUT, Ending.MEMORY, Ending.KILLED})
@@ -29,8 +29,9 @@ def extract(source: Path | BinaryIO, limits: Limits | None = None) -> Extraction
     """Reads a document, whatever it is, in at most ``limits``; never raises for what the document contains.
 
     ``source`` that is no real file is copied to one. ``error`` of the result is ``timeout``, ``memory`` or ``killed``
-    when a child died (what it had read is kept), ``bomb``, ``broken``, ``no_ocr`` (a picture that nobody here can read)
-    or ``fields`` (the text is whole, but finding the fields in it killed the child). Raises ``OSError``.
+    when a child died (what it had read is kept), ``bomb``, ``broken``, ``no_ocr`` (a picture that nobody here can
+    read), ``no_transcriber`` (sound that nobody here can write down) or ``fields`` (the text is whole, but finding the
+    fields in it killed the child). Raises ``OSError``.
     """
     limits = limits or Limits()
     begin = time.monotonic()
@@ -77,11 +78,16 @@ class _Reading:
         if size == 0:
             return Extraction(state=DocumentState.EMPTY)
         self._mime = sniff_head(os.pread(self._descriptor, HEAD_BYTES, 0))
-        if size > self._limits.document_bytes:
+        is_sound = self._mime in AUDIO
+        if size > (self._limits.audio_bytes if is_sound else self._limits.document_bytes):
             return Extraction(state=DocumentState.TOO_LARGE, mime=self._mime)
         ending = Ending.FINISHED
         if self._mime in PICTURES and self._mime != TIFF and self._limits.ocr_pages:
             self._read = wire.Read(pages_total=1, pictures=[1])
+        elif is_sound and not self._limits.model_dir:
+            self._read = wire.Read(pages_total=0, error="no_transcriber")
+        elif is_sound or (self._mime in FILMS and self._limits.model_dir):
+            ending = self._take(self._child("read", self._limits.speech_allowance()))
         else:
             ending = self._take(self._child("read", self._limits.text))
         if self._read is None:
@@ -107,6 +113,9 @@ class _Reading:
             text_bytes=limits.text_bytes,
             languages=limits.languages,
             engine=limits.engine,
+            model_dir=limits.model_dir,
+            sound_seconds=limits.sound_seconds,
+            wall_per_second=SPEECH_PER_SECOND,
         )
         if task != "finish":
             return run(job, self._descriptor, allowance.wall_seconds, each=task == "look")
@@ -207,6 +216,7 @@ class _Reading:
 _STATES = {
     "encrypted": DocumentState.ENCRYPTED,
     "unsupported": DocumentState.UNSUPPORTED,
+    "no_transcriber": DocumentState.UNSUPPORTED,
     "timeout": DocumentState.TIMEOUT,
 }
 
@@ -222,7 +232,7 @@ def _state(stopped: str | None, error: str | None, has_text: bool, has_pictures:
 
 
 def _confidence(pages: list[Page]) -> float | None:
-    """How sure the machine is of what it read in pictures, by the length of each page; None without pictures."""
+    """How sure the machine is of what it saw or heard, by the length of each page; None where it did neither."""
     looked = [(page.confidence, len(page.text)) for page in pages if page.confidence is not None and page.text]
     letters = sum(length for _, length in looked)
     return sum(confidence * length for confidence, length in looked) / letters if letters else None

@@ -23,11 +23,20 @@ class Report:
         self.truncated = False
         self.engine = ""
         self.engine_version = ""
+        self.language: str | None = None
+        """Set by a reader that knows it; nobody looks for fields then."""
         self.afterwards: Callable[[], None] | None = None
         """What improves the text when it is complete and safe."""
         self._room = room
 
-    def page(self, number: int, text: str, source: TextSource = TextSource.TEXT, engine: str = "") -> None:
+    def page(
+        self,
+        number: int,
+        text: str,
+        source: TextSource = TextSource.TEXT,
+        engine: str = "",
+        confidence: float | None = None,
+    ) -> None:
         """One page, sheet or slide; it takes the place of one with the same number.
 
         Raises :class:`Enough` when no more text is kept.
@@ -37,7 +46,7 @@ class Report:
             self._room += len(self.pages[number].text.encode())
         kept = cut(wanted, self._room)
         self._room -= len(kept.encode())
-        page = Page(number=number, text=kept, source=source, engine=engine or self.engine)
+        page = Page(number=number, text=kept, source=source, confidence=confidence, engine=engine or self.engine)
         self.pages[number] = page
         self.send(wire.PageRead(page))
         if kept != wanted:

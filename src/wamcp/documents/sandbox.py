@@ -46,7 +46,8 @@ class Run(NamedTuple):
 def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False) -> Run:
     """Has a child do ``job`` on the file behind the descriptor ``document`` (its position is left alone).
 
-    ``wall_seconds`` is for all of it, or with ``each`` for every page anew. The child has a session, a directory and
+    ``wall_seconds`` is for all of it, or with ``each`` for every page anew; of sound, each second that is written down
+    adds ``job.wall_per_second``. The child has a session, a directory and
     a clean environment of its own; nothing that it writes to stderr is kept. Never raises for what the document does.
     """
     with tempfile.TemporaryDirectory(prefix="wamcp-document-") as own, _reopened(document) as stdin:
@@ -61,7 +62,7 @@ def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False
             start_new_session=True,
         )
         try:
-            return _listen(child, wall_seconds, each)
+            return _listen(child, job, wall_seconds, each)
         finally:
             _end(child)
 
@@ -85,7 +86,7 @@ def _environment(own: str) -> dict[str, str]:
     return {"LANG": "C.UTF-8", "TMPDIR": own, "HOME": own, "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", **passed_on}
 
 
-def _listen(child: subprocess.Popen[bytes], wall_seconds: float, each: bool) -> Run:
+def _listen(child: subprocess.Popen[bytes], job: wire.Job, wall_seconds: float, each: bool) -> Run:
     answers: list[wire.Answer] = []
     said, frames, deadline = 0, wire.Frames(), _Deadline(wall_seconds)
     try:
@@ -97,6 +98,8 @@ def _listen(child: subprocess.Popen[bytes], wall_seconds: float, each: bool) -> 
                 answers.append(answer)
                 if each and isinstance(answer, wire.PageRead):
                     deadline.renew()
+                if isinstance(answer, wire.Heard):
+                    deadline.lengthen(job.wall_per_second * max(0, min(answer.seconds, job.sound_seconds)))
         code = child.wait(max(0.0, deadline.left))
     except (TimeoutError, subprocess.TimeoutExpired):
         return Run(answers, Ending.TIMEOUT)
@@ -142,10 +145,17 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._is_longer = False
         self.renew()
 
     def renew(self) -> None:
         self._at = time.monotonic() + self._seconds
+
+    def lengthen(self, seconds: float) -> None:
+        """Adds to what is left; a child that asks a second time gets nothing."""
+        if not self._is_longer:
+            self._at += seconds
+            self._is_longer = True
 
     @property
     def left(self) -> float:

@@ -9,11 +9,12 @@ from wamcp.vocabulary import DocumentState
 
 
 class TextSource(StrEnum):
-    """Where a page's text comes from: its own text, a machine that read its picture, or data beside it."""
+    """Where a page's text comes from: its own text, a machine that read its picture or listened, or data beside it."""
 
     TEXT = "text"
     OCR = "ocr"
     XML = "xml"
+    SPEECH = "speech"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -29,7 +30,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page, sheet or slide; ``number`` counts from 1. ``text`` is for reading and searching.
+    """One page, sheet, slide or five minutes of sound; ``number`` counts from 1. ``text`` is for reading and searching.
 
     ``lines`` is how it is laid out, for finding fields; empty where the layout is not known. ``rotation`` is how many
     degrees clockwise its picture had to be turned before it could be read.

@@ -16,6 +16,10 @@ TEXT, CSV, HTML, XML = "text/plain", "text/csv", "text/html", "application/xml"
 TIFF = "image/tiff"
 PICTURES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", TIFF, "image/bmp"})
 
+AUDIO = frozenset({"audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr", "audio/wav"})
+FILMS = frozenset({"video/mp4", "video/3gpp"})
+"""Telephones record sound in these as well; whether there is a picture in it only the child can tell."""
+
 HEAD_BYTES = 8192
 ENTRIES = 20_000
 """No office document has as many parts as this."""
@@ -45,6 +49,8 @@ def sniff_head(head: bytes) -> str | None:
     for beginning, mime in _BEGINNINGS:
         if head.startswith(beginning):
             return mime
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "audio/wav"
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
         return "image/bmp"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif"):
@@ -107,8 +113,10 @@ def _is_table(head: str) -> bool:
 
 
 __all__ = [
+    "AUDIO",
     "CSV",
     "DOCX",
+    "FILMS",
     "HTML",
     "OLE",
     "PDF",

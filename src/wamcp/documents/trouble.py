@@ -19,6 +19,12 @@ class Unsupported(Unreadable):
     word = "unsupported"
 
 
+class NoTranscriber(Unreadable):
+    """It is sound, and nothing here can write down what is said in it."""
+
+    word = "no_transcriber"
+
+
 class Bomb(Unreadable):
     """It is small and wants to become huge, or nested without an end."""
 

@@ -30,6 +30,11 @@ class Job(msgspec.Struct, frozen=True):
     text_bytes: int = 1_000_000
     languages: str = "eng"
     engine: str = "auto"
+    model_dir: str = ""
+    """Where the model that writes down speech lies; empty where none is to be used."""
+    sound_seconds: int = 900
+    wall_per_second: float = 0
+    """What each second of sound adds to ``wall_seconds``."""
 
 
 class Material(msgspec.Struct, frozen=True):
@@ -43,6 +48,12 @@ class Kind(msgspec.Struct, frozen=True, tag="kind"):
     """What the file is; None where nobody knows."""
 
     mime: str | None
+
+
+class Heard(msgspec.Struct, frozen=True, tag="heard"):
+    """So many seconds of sound are about to be written down."""
+
+    seconds: int
 
 
 class PageRead(msgspec.Struct, frozen=True, tag="page"):
@@ -83,7 +94,7 @@ class Finished(msgspec.Struct, frozen=True, tag="finished"):
     language: str | None
 
 
-Answer = Kind | PageRead | Laid | Attachment | Read | Finished
+Answer = Kind | Heard | PageRead | Laid | Attachment | Read | Finished
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Answer).decode

@@ -22,6 +22,11 @@ def read(mime: str | None, file: BinaryIO, job: wire.Job, report: Report, budget
 
         picture.count(file, job, report)
         return
+    if mime in sniff.AUDIO | sniff.FILMS:
+        from wamcp.documents.readers import sound
+
+        sound.read(mime, file, job, report, budget)
+        return
     with budget.at_most(budget.left):
         _read_text(mime, file, job, report)
 
