@@ -19,6 +19,8 @@ class Allowance(msgspec.Struct, frozen=True):
 TEXT = Allowance(memory=768 << 20, cpu_seconds=6, wall_seconds=10, file_bytes=32 << 20)
 OCR = Allowance(memory=2 << 30, cpu_seconds=20, wall_seconds=20, file_bytes=128 << 20)
 """For one page; the clock starts anew with each."""
+SILENT_SECONDS = 12
+"""So long a document may be looked at that shows no text at all, whatever else it may use; what hangs shows none."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class Limits(msgspec.Struct, frozen=True):
     engine: str = "auto"
     text: Allowance = TEXT
     ocr: Allowance = OCR
+    silent_seconds: int = SILENT_SECONDS
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
