@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import math
 import os
 import resource
 import shutil
@@ -169,6 +168,6 @@ def _die_with_parent(patience: Patience) -> None:
     if sys.platform == "linux":
         _LIBC.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    seconds = math.ceil(patience.cpu_left())
+    seconds = max(1, round(patience.cpu_left()))
     seconds = seconds if hard == resource.RLIM_INFINITY else min(hard, seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
