@@ -14,8 +14,8 @@ class Patience:
     """
 
     def __init__(self, seconds: float = SECONDS, cpu_seconds: float = SECONDS) -> None:
-        self._seconds, self._cpu_seconds = seconds, cpu_seconds
         self._end = time.monotonic() + seconds
+        self._half, self._cpu_half = self._end - seconds / 2, _used() + cpu_seconds / 2
         self._cpu_end = _used() + cpu_seconds
 
     def left(self) -> float:
@@ -28,7 +28,7 @@ class Patience:
 
     def is_thin(self) -> bool:
         """Whether half of them are gone: another try would not end in time."""
-        return self.left() < self._seconds / 2 or self.cpu_left() < self._cpu_seconds / 2
+        return time.monotonic() > self._half or _used() > self._cpu_half
 
     def is_over(self) -> bool:
         """Whether all of them are gone."""
