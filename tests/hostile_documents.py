@@ -225,7 +225,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], set[str], set[str | None]]] = {
     "page tree loop": (page_tree_loop, {"failed", "empty"}, {"broken", "bomb", None}),
     "prev loop": (prev_loop, {"failed", "empty"}, {"broken", None}),
     "huge media box": (huge_media_box, {"failed", "empty"}, {"no_ocr", "bomb", "broken", None}),
-    "60k x 60k image in a PDF": (huge_image_in_pdf, {"failed", "empty", "timeout"}, {"no_ocr", "memory", None}),
+    "60k x 60k image in a PDF": (
+        huge_image_in_pdf,
+        {"failed", "empty", "timeout"},
+        {"no_ocr", "memory", "timeout", None},
+    ),
     "60k x 60k image": (lambda: png(60_000, 60_000, 1), {"failed"}, {"bomb"}),
     "a line of 2,000,000 pixels": (lambda: png(1, 2_000_000), {"failed"}, {"bomb"}),
     "docx bomb": (zip_bomb, {"failed"}, {"bomb"}),

@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile_documents import HOSTILE, good_pdf, packed, pages, pdf, shows, stream
+from tests.hostile_documents import HOSTILE, good_pdf, packed, pages, pdf, png, shows, stream
 from wamcp.documents import sandbox
 from wamcp.documents.extract import extract
 from wamcp.documents.limits import Allowance, Limits
@@ -46,6 +47,43 @@ def test_it_ends_in_time_and_the_next_one_is_read(name: str, capfd: pytest.Captu
     assert (found.state in states, found.error in errors) == (True, True), (found.state, found.error)
     assert "quick brown fox" in extract(io.BytesIO(good_pdf()), NO_OCR).pages[0].text
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("engine", ["auto", "tesseract"])
+@pytest.mark.parametrize("name", ["form fan-out", "60k x 60k image in a PDF", "huge media box"])
+def test_it_ends_in_time_when_its_pages_are_looked_at(name: str, engine: str) -> None:
+    make, states, errors = HOSTILE[name]
+    before = children_seconds()
+    found = extract(io.BytesIO(make()), Limits(engine=engine))
+    assert children_seconds() - before < SECONDS
+    assert (found.state in states, found.error in errors) == (True, True), (found.state, found.error)
+
+
+_BUSY = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from wamcp.documents.readers import picture
+def hang(*_):
+    while True:
+        pass
+picture.read_picture = hang
+from wamcp.documents.child import main
+main(sys.argv[2])
+"""
+
+
+def test_what_shows_no_text_ends_before_a_page_that_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_START", _BUSY)
+    before = children_seconds()
+    found = extract(io.BytesIO(png(600, 600)), Limits(silent_seconds=6))
+    assert (found.state, found.error) == ("timeout", "timeout")
+    assert children_seconds() - before < 9
+
+
+def children_seconds() -> float:
+    """CPU seconds of the children that have ended; what others do on the machine does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_all_of_them_together_leave_the_parent_as_it_was(tmp_path: Path) -> None:

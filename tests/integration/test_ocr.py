@@ -237,7 +237,7 @@ def test_tesseract_dies_with_its_parent(tmp_path: Path) -> None:
     try:
         wait_for(note.exists)
         pid, threads, seconds = note.read_text().split()
-        assert (threads, seconds) == ("1", "20")
+        assert (threads, seconds) == ("1", "16")
         assert Path(f"/proc/{pid}").exists()
     finally:
         parent.send_signal(signal.SIGKILL)

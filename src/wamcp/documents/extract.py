@@ -23,6 +23,8 @@ from wamcp.vocabulary import DocumentState
 DEATHS = frozenset({Ending.TIMEOUT, Ending.MEMORY, Ending.KILLED})
 _MOST_DEATHS = 2
 """After so many pages that killed their reader the other pictures of a document are left alone."""
+_LEAST_SILENCE = 6
+"""CPU seconds that pictures get in any case; the child before them uses no more."""
 
 
 def extract(source: Path | BinaryIO, limits: Limits | None = None) -> Extraction:
@@ -63,6 +65,7 @@ class _Reading:
     def __init__(self, descriptor: int, limits: Limits) -> None:
         self._descriptor = descriptor
         self._limits = limits
+        self._begin = time.monotonic()
         self._pages: dict[int, Page] = {}
         self._attachments: list[bytes] = []
         self._mime: str | None = None
@@ -107,6 +110,7 @@ class _Reading:
             cpu_seconds=allowance.cpu_seconds * count,
             file_bytes=allowance.file_bytes,
             wall_seconds=allowance.wall_seconds,
+            silent_seconds=0 if self._has_text() else self._silence_left(),
             pages=pages or [],
             text_pages=limits.text_pages,
             ocr_pages=limits.ocr_pages,
@@ -159,6 +163,8 @@ class _Reading:
         """OCR, in as few children as live through it; a page that kills its reader comes out empty."""
         waiting = list(pictures)
         while waiting and self._deaths < _MOST_DEATHS:
+            if self._deaths and not self._has_text() and self._elapsed() > self._limits.silent_seconds / 2:
+                break
             done = self._child("look", self._limits.ocr, waiting)
             seen = {answer.page.number for answer in done.answers if isinstance(answer, wire.PageRead)}
             self._take(done)
@@ -170,6 +176,15 @@ class _Reading:
         for number in waiting:
             self._keep(Page(number=number, text="", source=TextSource.OCR), None)
             self._was_cut = True
+
+    def _has_text(self) -> bool:
+        return any(page.text for page in self._pages.values())
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._begin
+
+    def _silence_left(self) -> int:
+        return max(_LEAST_SILENCE, round(self._limits.silent_seconds - self._elapsed()))
 
     def _finish(self) -> Ending:
         """Fields and language of a document with pictures. Memory and time are those of texts."""
@@ -197,7 +212,7 @@ class _Reading:
         pages = self._in_order()
         looked = next((page.engine for page in pages if page.source == TextSource.OCR and page.engine), None)
         error = read.error or next(iter(self._errors), None)
-        has_text = any(page.text for page in pages)
+        has_text = self._has_text()
         return Extraction(
             state=_state(read.error, error, has_text, bool(self._read and self._read.pictures)),
             mime=self._mime,

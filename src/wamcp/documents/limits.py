@@ -20,6 +20,8 @@ class Allowance(msgspec.Struct, frozen=True):
 TEXT = Allowance(memory=768 << 20, cpu_seconds=6, wall_seconds=10, file_bytes=32 << 20)
 OCR = Allowance(memory=2 << 30, cpu_seconds=20, wall_seconds=20, file_bytes=128 << 20)
 """For one page; the clock starts anew with each."""
+SILENT_SECONDS = 12
+"""So long a document may be looked at that shows no text at all, whatever else it may use; what hangs shows none."""
 
 SPEECH = Allowance(memory=2 << 30, cpu_seconds=60, wall_seconds=60, file_bytes=32 << 20)
 """For decoding sound and loading the model; without the model's own memory (see ``speech_allowance``)."""
@@ -49,6 +51,7 @@ class Limits(msgspec.Struct, frozen=True):
     text: Allowance = TEXT
     ocr: Allowance = OCR
     speech: Allowance = SPEECH
+    silent_seconds: int = SILENT_SECONDS
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

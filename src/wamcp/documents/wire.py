@@ -17,6 +17,8 @@ class Job(msgspec.Struct, frozen=True):
 
     ``read``: its text, and which pages are pictures. ``look``: OCR of these ``pages`` (of a PDF, or the frames of a
     picture). ``finish``: the file holds :class:`Material`; its fields and its language.
+
+    ``silent_seconds`` are the CPU seconds for ``look`` while no page has a text; 0 is without such a limit.
     """
 
     task: Literal["read", "look", "finish"]
@@ -24,6 +26,7 @@ class Job(msgspec.Struct, frozen=True):
     cpu_seconds: int
     file_bytes: int
     wall_seconds: float = 10
+    silent_seconds: int = 0
     pages: list[int] = []
     text_pages: int = 500
     ocr_pages: int = 10

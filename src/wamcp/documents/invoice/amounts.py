@@ -16,7 +16,7 @@ def amounts_in(text: str, *, ocr: bool = False) -> tuple["Amount", ...]:
     """The numbers in ``text`` that may be amounts of money, from left to right; of more than 24 numbers the first 24.
 
     Dates, times, percentages, measures and parts of words are none. With ``ocr`` blanks around the separator are
-    forgiven, and ``10 00`` at the end is 10.00.
+    forgiven, and ``10 00`` or ``10.0 0`` at the end is 10.00.
     """
     masked = MARKS.sub(lambda match: "\x00" * len(match.group()), text)
     found = []
@@ -27,11 +27,12 @@ def amounts_in(text: str, *, ocr: bool = False) -> tuple["Amount", ...]:
         glued = _GLUED.search(text, max(0, match.start() - 2), match.start())
         if value is None or (not code and (glued or _UNIT.match(text, match.end()))):
             continue
-        negative = bool((before and (before["sign"] or before["inner"])) or (after and after["minus"]))
+        negative = _is_negative(before, after)
         start = match.start() - (len(before.group()) if before else 0)
         end = match.end() + (len(after.group()) if after else 0)
-        decimals = len(match.group()) - max(match.group().rfind("."), match.group().rfind(",")) - 1
-        exact = value != value.to_integral_value() or (decimals == 2 and not match.group().isdigit())
+        written = match.group()
+        decimals = sum(map(str.isdigit, written[max(written.rfind("."), written.rfind(",")) + 1 :]))
+        exact = value != value.to_integral_value() or (decimals == 2 and not written.isdigit())
         found.append(Amount(-value if negative else value, start, end, code or "", exact, _decimals(value)))
     return tuple(found)
 
@@ -42,7 +43,7 @@ def parse_number(written: str, *, three: bool = False) -> Decimal | None:
     A lone separator before three digits parts thousands, unless ``three`` says that the currency has three decimals.
     None for what is no amount: more than four decimals, groups of other lengths, more than 12 digits.
     """
-    text = _PART_BLANK.sub(r"\1", written.strip()).strip("'. ,-")
+    text = _SPLIT_CENTS.sub(r"\1\2", _PART_BLANK.sub(r"\1", written.strip())).strip("'. ,-")
     if _SPACED_CENTS.fullmatch(text):
         text = text.replace(" ", ".")
     if sum(map(str.isdigit, text)) > MAX_DIGITS:
@@ -151,12 +152,20 @@ _UNIT = re.compile(
 )
 _NUMBER = re.compile(r"(?<![\w.,/:#-])\d[\d.,']*(?: \d{3}(?!\d)(?:[.,]\d\d(?!\d))?)*|(?<=[^\W\d]|-)\d[\d.,']*")
 _OCR_NUMBER = re.compile(
-    r"(?<![\w.,/:#-])\d{1,7} ?[.,] ?\d\d(?![\d.,])|(?<![\w.,/:#-])\d{1,5} \d\d(?=\s*$)|" + _NUMBER.pattern
+    r"(?:(?<![\w.,/:#-])|(?<=RM)|(?<=R\$))\d{1,7} ?[.,] ?(?:\d\d(?![\d.,])|\d \d(?=\s*$))|"
+    r"(?<![\w.,/:#-])\d{1,5} \d\d(?=\s*$)|" + _NUMBER.pattern
 )
 _GLUED = re.compile(r"[^\W\d_]$|[^\W_]-$")
 _SEPARATOR = re.compile(r"[.,' ]")
 _PART_BLANK = re.compile(r" ?([.,]) ?")
+_SPLIT_CENTS = re.compile(r"([.,]\d) (\d)$")
 _SPACED_CENTS = re.compile(r"\d{1,5} \d\d")
+
+
+def _is_negative(before: re.Match[str] | None, after: re.Match[str] | None) -> bool:
+    """A minus on either side, or in brackets; a bracket that only ends has nothing to do with the amount."""
+    sign, behind = (before and before["sign"]) or "", (after and after["minus"]) or ""
+    return bool(sign or (before and before["inner"]) or behind == "-")
 
 
 def _decimals(value: Decimal) -> int:

@@ -33,11 +33,13 @@ def month_first(rows: list[Row]) -> bool:
     if day != month:
         return month
     text = "\n".join(row.text for row in rows)
-    dollars = any(sign in text for sign in (" $", "\n$", "US$", "USD", "($")) or text.startswith("$")
+    dollars = _DOLLARS.search(text) is not None
     folded = "\n".join(row.folded for row in rows)
     return dollars and not any(f" {word}" in f" {folded}" for word in _ELSEWHERE)
 
 
+_DOLLARS = re.compile(r"(?:^|[\s(]|US)\$ ?\d|USD")
+"""Beside an amount; alone it is as often an S that a machine misread."""
 _ELSEWHERE = (
     "vat",
     "gst",

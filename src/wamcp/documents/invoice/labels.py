@@ -65,7 +65,7 @@ INVOICE_WORD = _words(
     r"facture|factuur|creditfactuur|factura|fatura|fattura|faktura|danfe|nota fiscal|credit note|credit memo|"
     r"gutschrift|avoir",
     r"rechnungskorrektur|nota de credito|nota di credito|creditnota|kreditnota|kreditfaktura",
-    r"[il1]nvo[il1]ce|(?:payment |sales |cash |official )?rece[i1l][pf]t|cash bill|"
+    r"[il1]nvo[il1]ce|(?:payment |sales |cash |official )?rece[i1l][pf]t|cash b[i1l]{2,3}|"
     r"cash sales?|bill|quittung|kassenbon|kassenzettel|"
     r"recibo|recu",
     r"ticket de caisse|ricevuta|scontrino|cupom fiscal|boleta|kvitto|kvittering|resit|invois|فاتورة|ضريبية|lasku",
@@ -125,7 +125,8 @@ TOTAL_STRONG = _words(
     r"grand total|(?:total )?(?:amount|amt) (?:due|payable|to pay)|total due|balance due|total payable|net payable",
     r"total (?:amount|amt)|invoice (?:total|amount)|total (?:for )?(?:this )?invoice|total to pay|bill total|"
     r"order total|sum total",
-    r"total (?:rounded|sales|charge)|(?:total|amount|amt)[^0-9]{0,20}incl\w*[^0-9]{0,25}|(?:eat|take).\w{2,4} total",
+    r"total (?:rounded|sales|charge)|(?:total|amount|amt)[^0-9]{0,20}in[cdo]l\w*[^0-9]{0,25}|"
+    r"(?:eat|take).\w{2,4} total",
     r"net total|total net payable|nett total|total bill|total paid",
     r"net a payer|(?:total|montant|somme|prix)[^0-9]{0,14}t\.?t\.?c\.?|t\.?t\.?c|total a payer|somme a payer|"
     r"montant (?:total|du)",
@@ -147,7 +148,7 @@ TOTAL_STRONG = _words(
     r"الاجمالي(?: المستحق)?|الإجمالي|المبلغ المستحق|المبلغ الاجمالي|صافي المبلغ",
 )
 TOTAL_WEAK = _words(
-    r"total|t[o0]?t[ae][l1i]|otal|totaal|totale|summe|gesamt|suma|summa|toplam|importe|jumlah|betrag|"
+    r"total|t[o0]?t[ae] ?[l1i]|otal|totaal|totale|summe|gesamt|suma|summa|toplam|importe|jumlah|betrag|"
     r"bedrag|amount|sum|razem|totalt|"
     r"tot|المجموع|مجموع|total amt"
 )

@@ -104,8 +104,9 @@ _FOLDED: dict[str, str] = {}
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _MISREAD = re.compile(
     r"(?:(?<![A-Za-z0-9])|(?<=RM)|(?<=R\$))(?=[OolI|]{0,3}[.,]?\d)[\dOolI|][\dOolI|./:,-]{2,}(?![A-Za-z])"
+    r"|(?<=RM)[OolI|S](?=[.,] ?\d)"
 )
-_REPAIR = str.maketrans("OolI|", "00111")
+_REPAIR = str.maketrans("OolI|S", "001115")
 
 
 def _folded(character: str) -> str:

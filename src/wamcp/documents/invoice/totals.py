@@ -11,6 +11,8 @@ from wamcp.documents.invoice.found import Found
 from wamcp.documents.invoice.sheet import Row
 
 CENT = Decimal("0.01")
+CERTAIN = 0.88
+"""A line that a machine is less sure of than this has a misread digit now and then."""
 
 
 def money_in(rows: list[Row]) -> "Money":
@@ -24,6 +26,8 @@ def money_in(rows: list[Row]) -> "Money":
         everything += [(row, amount) for amount in amounts if amount.exact or amount.sign]
         placed += _placed(rows, row, amounts, summary)
     placed += _blocks(rows)
+    exact = {amount.value for _, amount in everything if amount.exact}
+    placed = [one._replace(amount=_with_point(one.amount, exact)) if one.row.ocr else one for one in placed]
     return Money(placed, everything)
 
 
@@ -42,6 +46,7 @@ class Money:
     """The amounts of a document."""
 
     def __init__(self, placed: list[Placed], everything: list[tuple[Row, Amount]]) -> None:
+        self.exact = Counter(abs(amount.value) for _, amount in everything if amount.exact)
         self.often = Counter(amount.value for _, amount in everything)
         self.places = {amount.value: (row, amount) for row, amount in everything}
         self.top = max((abs(value) for value in self.often), default=Decimal(0))
@@ -62,7 +67,7 @@ class Money:
         for group, weight in ((self.strong, 0.95), (self.weak, 0.7)):
             for one in group:
                 value = abs(one.amount.value)
-                score = weight - _doubts(one)
+                score = weight - _doubts(one) - self._misread(one, sums | self.cash | rounded)
                 score += 0.25 if value in sums else 0.0
                 score += 0.25 if value in self.cash else 0.0
                 score += 0.3 if value in rounded else 0.0
@@ -71,6 +76,26 @@ class Money:
                 score += 0.0005 * one.row.index / 400
                 found.append(Found(_written(one.amount.value), score, one.row, one.amount.start, one.amount.end))
         return found + self._by_sums(found, self.cash | (sums if self.roundings else set()))
+
+    def _misread(self, one: Placed, sums: set[Decimal]) -> float:
+        """What speaks against an amount that a machine read in a picture, and nothing else on the paper confirms."""
+        value = abs(one.amount.value)
+        if not one.row.ocr or value in sums:
+            return 0.0
+        doubt = 2 * max(0.0, CERTAIN - one.row.certainty)
+        if self.roundings and any(_few_cents(value, other) for other in self._labelled()):
+            doubt += 0.5
+        if self.exact[value] > 1:
+            return doubt
+        others = self.exact - Counter([value])
+        if not one.amount.exact and others.total() > 2:
+            doubt += 0.5
+        if len(others) > 1 and value > sum(other * times for other, times in others.items()):
+            doubt += 0.5
+        return doubt
+
+    def _labelled(self) -> set[Decimal]:
+        return {abs(one.amount.value) for one in [*self.strong, *self.weak]}
 
     def _by_sums(self, known: list[Found], sums: set[Decimal]) -> list[Found]:
         """Amounts without a label of their own that are what was paid less the change, or net, tax and rounding.
@@ -126,7 +151,19 @@ class Money:
 
 
 def _few_cents_off(value: Decimal, known: list[Found]) -> bool:
-    return any(0 < abs(Decimal(one.value) - value) < Decimal("0.05") for one in known if one.score >= 0.65)
+    return any(_few_cents(Decimal(one.value), value) for one in known if one.score >= 0.65)
+
+
+def _few_cents(one: Decimal, other: Decimal) -> bool:
+    return 0 < abs(one - other) < Decimal("0.10")
+
+
+def _with_point(amount: Amount, exact: set[Decimal]) -> Amount:
+    """1000 is 10.00 where that stands elsewhere on the paper: points are lost in pictures."""
+    value = amount.value / 100
+    if amount.exact or amount.decimals or value not in exact:
+        return amount
+    return amount._replace(value=value.quantize(CENT), exact=True)
 
 
 def _may_be_money(amount: Amount) -> bool:

@@ -16,15 +16,17 @@ GOOD = {"tesseract": 0.7, "rapidocr": 0.85}
 """Mean confidence at which the other reader is not asked; they do not count alike."""
 
 
-def read_picture(picture: Image.Image, languages: str, engine: str, scan: bool = False) -> Page:
+def read_picture(
+    picture: Image.Image, languages: str, engine: str, scan: bool = False, patience: Patience | None = None
+) -> Page:
     """The page that a picture from ``open_picture`` is, or a rendered page (``scan``); the caller sets its number.
 
     ``languages`` are tesseract's names, ``eng+por``: the packs that are missing are done without, and ``Page.engine``
     (``tesseract 5.3.0 eng+por``, ``rapidocr 3.10.0``) says what was used. ``engine`` is one of ENGINES. ``auto`` takes
     RapidOCR for photographs and tesseract for scans and for what RapidOCR has no letters for, and asks the other one
-    when the first is missing, fails or is unsure. Takes at most about 16 s. Raises CannotRead: ``bomb``, ``no_ocr``
-    when no reader that may be used is installed, ``slow`` when
-    none came to an end in time, ``ocr_failed`` when all of them failed.
+    when the first is missing, fails or is unsure. Takes about as long as ``patience`` at most, 16 s. Raises
+    CannotRead: ``bomb``, ``no_ocr`` when no reader that may be used is installed, ``slow`` when none came to an end
+    in time, ``ocr_failed`` when all of them failed.
     """
     if engine not in ENGINES:
         raise ValueError(f"{engine} is none of {', '.join(ENGINES)}")
@@ -39,7 +41,7 @@ def read_picture(picture: Image.Image, languages: str, engine: str, scan: bool =
         raise CannotRead("no_ocr")
     if is_blank(picture):
         return Page(number=1, text="", source=TextSource.OCR, engine=names[0])
-    patience = Patience()
+    patience = patience or Patience()
     readers: dict[str, Callable[[], Reading]] = {
         "tesseract": lambda: tesseract.read(picture, languages, scan, patience),
         "rapidocr": lambda: rapid.read(picture, patience),

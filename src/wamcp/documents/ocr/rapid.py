@@ -20,9 +20,11 @@ SCRIPTS = ("Latin", "Fraktur", "Han", "Japanese")
 """What the letters of its model are of; it knows no Korean, and only letters of Greek for formulas."""
 SURE = 0.88
 """Upright text in its scripts is read at 0.95 and more, upside down at 0.7 to 0.8."""
-LOOK_SIDE = 960
+LOOK_SIDE = 736
 """Letters are looked for in the picture shrunk to this, and read in the picture itself."""
 READ_SIDE = 2000
+READ_SHAPE = [3, 48, 64]
+"""Colours, height, least width of a line that is read; RapidOCR's own 320 is mostly blank paper beside an amount."""
 UNREAD = "\ufffd"
 LONG = 3.0
 """A picture longer than so many times its width is read in strips, or its letters would shrink away."""
@@ -175,5 +177,6 @@ def _reader() -> Any:
             "Det.limit_side_len": LOOK_SIDE,
             "Rec.model_path": str(reads),
             "Rec.rec_batch_num": 1,
+            "Rec.rec_img_shape": READ_SHAPE,
         }
     )

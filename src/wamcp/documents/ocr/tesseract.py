@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import math
 import os
 import resource
 import shutil
@@ -40,7 +39,6 @@ KEPT = 0.25
 _PIPE_SETTINGS = program.subprocess_args
 _LIBC = ctypes.CDLL(None)
 _SET_DEATH_SIGNAL = 1
-CPU_SECONDS = 20
 
 
 def available() -> bool:
@@ -97,7 +95,7 @@ def _orientation(clean: Image.Image, patience: Patience) -> tuple[int | None, st
         small = clean.copy()
         small.thumbnail((LOOK_SIDE, LOOK_SIDE))
         small.format = "PPM"
-        with _tame():
+        with _tame(patience):
             seen = pytesseract.image_to_osd(small, output_type=pytesseract.Output.DICT, timeout=patience.left() / 4)
     except (RuntimeError, ValueError, KeyError):
         return None, None
@@ -108,7 +106,7 @@ def _orientation(clean: Image.Image, patience: Patience) -> tuple[int | None, st
 def _read(clean: Image.Image, chosen: Sequence[str], scan: bool, patience: Patience) -> Reading:
     # As a bitmap: quicker to write than PNG, and within the 32 MB that a child may write.
     clean.format = "PPM"
-    with _tame():
+    with _tame(patience):
         table = pytesseract.image_to_data(
             clean,
             lang="+".join(chosen),
@@ -148,9 +146,15 @@ def _in_blocks(words: Sequence[tuple[tuple[int, int, int], Piece]]) -> str:
 
 
 @contextlib.contextmanager
-def _tame() -> Iterator[None]:
+def _tame(patience: Patience) -> Iterator[None]:
     """Lets tesseract use one thread, few CPU seconds, and die with this process; pytesseract has no way to say so."""
-    program.subprocess_args = _subprocess_args
+
+    def settings(include_stdout: bool = True) -> dict[str, Any]:
+        limited: dict[str, Any] = _PIPE_SETTINGS(include_stdout)
+        environment = os.environ | {"OMP_THREAD_LIMIT": "1"}
+        return limited | {"env": environment, "preexec_fn": lambda: _die_with_parent(patience)}
+
+    program.subprocess_args = settings
     try:
         with warnings.catch_warnings():
             # Python 3.12 warns of `preexec_fn` beside threads: ours takes no lock, it only makes two system calls.
@@ -160,14 +164,10 @@ def _tame() -> Iterator[None]:
         program.subprocess_args = _PIPE_SETTINGS
 
 
-def _subprocess_args(include_stdout: bool = True) -> dict[str, Any]:
-    settings: dict[str, Any] = _PIPE_SETTINGS(include_stdout)
-    return settings | {"env": os.environ | {"OMP_THREAD_LIMIT": "1"}, "preexec_fn": _die_with_parent}
-
-
-def _die_with_parent() -> None:
+def _die_with_parent(patience: Patience) -> None:
     if sys.platform == "linux":
         _LIBC.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    seconds = CPU_SECONDS if hard == resource.RLIM_INFINITY else math.floor(min(hard, CPU_SECONDS))
+    seconds = max(1, round(patience.cpu_left()))
+    seconds = seconds if hard == resource.RLIM_INFINITY else min(hard, seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))

@@ -1,12 +1,15 @@
 """Pictures, and pages that are pictures: made small enough to look at, and handed to the machine that reads them."""
 
 import math
+import os
+import resource
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from PIL import Image
 
 from wamcp.documents import wire
+from wamcp.documents.ocr.patience import SECONDS, Patience
 from wamcp.documents.ocr.pick import read_picture
 from wamcp.documents.ocr.prepare import open_picture
 from wamcp.documents.report import Report
@@ -33,6 +36,7 @@ def count(file: BinaryIO, job: wire.Job, report: Report) -> None:
 
 def look(file: BinaryIO, job: wire.Job, send: Send) -> None:
     """Reads the pages of ``job`` as pictures and sends each; one that fails comes out empty, with a word why."""
+    silence = _Silence(job)
     is_pdf = sniff(file) == PDF
     reads = job.engine != "none"
     picture_of = _pdf_pages(file) if reads and is_pdf else lambda number: _frame(file, number)
@@ -43,12 +47,36 @@ def look(file: BinaryIO, job: wire.Job, send: Send) -> None:
             if not is_pdf:
                 _opened(file)  # refuses what is too large before anything is decoded
             if reads:
-                page, error = read_picture(picture_of(number), job.languages, job.engine, scan=is_pdf), None
+                picture, patience = picture_of(number), Patience(cpu_seconds=silence.left())
+                page, error = read_picture(picture, job.languages, job.engine, is_pdf, patience), None
         except MemoryError:
             error = "memory"
         except Exception as trouble:  # noqa: BLE001 - whatever a library raises for a picture that is broken
             error = str(getattr(trouble, "word", "broken"))
-        send(wire.PageRead(_numbered(page, number), error))
+        page = _numbered(page, number)
+        if page.text:
+            silence.end()
+        send(wire.PageRead(page, error))
+
+
+class _Silence:
+    """While no page has a text, this process ends after few CPU seconds: a drawing can keep PDFium busy for ever."""
+
+    def __init__(self, job: wire.Job) -> None:
+        self._seconds = job.silent_seconds
+        self._limits = resource.getrlimit(resource.RLIMIT_CPU)
+        if self._seconds:
+            self._seconds = min(self._seconds, self._limits[0])
+            resource.setrlimit(resource.RLIMIT_CPU, (self._seconds, self._limits[1]))
+
+    def left(self) -> float:
+        """CPU seconds for the next picture, with one kept back for what comes after it."""
+        return min(SECONDS, self._seconds - 1 - sum(os.times()[:4])) if self._seconds else SECONDS
+
+    def end(self) -> None:
+        """A page has a text."""
+        self._seconds = 0
+        resource.setrlimit(resource.RLIMIT_CPU, self._limits)
 
 
 def render(page: Any) -> Image.Image:
