@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -149,8 +150,27 @@ def _models() -> list[Path]:
     return [path for kind in ("det", "rec") for path in sorted(where.glob(f"*_{kind}_*.onnx"))[:1]]
 
 
+@contextmanager
+def _quick_yaml() -> Iterator[None]:
+    """RapidOCR reads 85 kB of YAML twice when it is imported: with PyYAML's slow loader that is a second."""
+    import yaml
+
+    slow = yaml.SafeLoader
+    if yaml.__with_libyaml__:
+        yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        yaml.SafeLoader = slow  # type: ignore[misc]
+
+
 @cache
 def _reader() -> Any:
+    with _quick_yaml():
+        return _loaded()
+
+
+def _loaded() -> Any:
     from rapidocr import RapidOCR
 
     class Reader(RapidOCR):
