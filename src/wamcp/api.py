@@ -24,6 +24,7 @@ from wamcp.settings import Settings
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
 from wamcp.web.app import create_app
+from wamcp.web.connections import IDLE_S, count_noise, patient_to_a_point, raise_descriptor_limit
 from wamcp.web.door import Door
 
 Scope = MutableMapping[str, Any]
@@ -51,10 +52,14 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
     if settings.public_port is not None:
         sockets.append(_listen(settings.public_host, settings.public_port))
         settings = settings.model_copy(update={"public_port": sockets[1].getsockname()[1]})  # 0 asked for any
+    room = raise_descriptor_limit(settings.max_connections * len(sockets)) // len(sockets)
+    count_noise()
     config = uvicorn.Config(
         Api(settings, only),
         loop="uvloop",
-        http="httptools",
+        http=patient_to_a_point(room),
+        ws="none",
+        timeout_keep_alive=IDLE_S,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -25,6 +25,12 @@ webhook_ack_seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
     registry=REGISTRY,
 )
+connections_cut = Counter(
+    "wamcp_connections_cut",
+    "Connections ended since their client was too slow or they were too many.",
+    ["reason"],
+    registry=REGISTRY,
+)
 Gauge("wamcp_build_info", "The version that is running.", ["version"], registry=REGISTRY).labels(version()).set(1)
 ProcessCollector(registry=REGISTRY)
 
