@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import uvloop
 
 from bench.load import body
 from bench.measure import percentile, print_table, tree_cpu_seconds
@@ -76,7 +77,7 @@ def _measure(runtime: dict[str, Any], title: str, port: int, seconds: float, slo
     time.sleep(1.5)
     pid, before, cpu, came = runtime["pids"]["api"], _kept(runtime), 0.0, refused.value
     cpu, began = tree_cpu_seconds(pid), time.perf_counter()
-    answers = asyncio.run(_send(port, runtime["app_secret"].encode(), int(RATE * seconds), hash(title) % 9999))
+    answers = uvloop.run(_send(port, runtime["app_secret"].encode(), int(RATE * seconds), hash(title) % 9999))
     taken = time.perf_counter() - began
     used, came = tree_cpu_seconds(pid) - cpu, refused.value - came
     for process in beside:
@@ -139,7 +140,7 @@ def _be_slow(port: int, count: int, until: float) -> None:
     async def all_of_them() -> None:
         await asyncio.gather(*(one(SLOW[number % len(SLOW)]) for number in range(count)))
 
-    asyncio.run(all_of_them())
+    uvloop.run(all_of_them())
 
 
 async def _drip(writer: asyncio.StreamWriter) -> None:
@@ -166,7 +167,7 @@ def _flood(port: int, rate: int, until: float, refused: Any) -> None:
         start = time.perf_counter()
         await asyncio.gather(*(one(first, start) for first in range(FLOODS)))
 
-    asyncio.run(all_of_them())
+    uvloop.run(all_of_them())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.archive import unknowns
 from wamcp.archive.asking import asking
 from wamcp.db.session import Pool
@@ -78,6 +79,23 @@ def expose_unknowns(reader: Pool) -> None:
 
 
 _exposed: list[Collector] = []
+
+
+def expose_door(door: str, keeper: Doorkeeper) -> None:
+    """Has every scrape tell how many the newest ``keeper`` given for ``door`` refused."""
+    if not _keepers:
+        read_at_scrape(_refusals)
+    _keepers[door] = keeper
+
+
+_keepers: dict[str, Doorkeeper] = {}
+
+
+def _refusals() -> Iterable[Reading]:
+    for door, keeper in _keepers.items():
+        label = {"door": door}
+        yield Reading("wamcp_auth_failures_total", "Requests without a valid key or token.", keeper.refused, label)
+        yield Reading("wamcp_rate_limited_total", "Requests of keys that asked too often.", keeper.limited, label)
 
 
 def exposition(accept: str = "") -> tuple[bytes, str]:
