@@ -41,6 +41,32 @@ def test_a_token_is_made_listed_rotated_and_revoked(database_url: str, tmp_path:
     assert made not in listed and kept not in listed and listed.count("here") == 1
 
 
+def test_an_admin_key_gets_its_scopes_and_its_end(database_url: str, tmp_path: Path) -> None:
+    def create(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return wamcp("token", "create", "--label", "shop", *arguments, cwd=tmp_path, DATABASE_URL=database_url)
+
+    admin = ("--kind", "admin")
+    assert create(*admin, "--scope", "send,metrics", "--scope", "read", "--expires", "90d").returncode == 0
+    assert create(*admin).returncode == 0
+    for wrong, told in (
+        ((*admin, "--scope", "everything"), "read, send, operate, metrics"),
+        ((*admin, "--scope", " , "), "no scope is named"),
+        (("--scope", "read"), "--kind admin"),
+        ((*admin, "--expires", "soon"), "90d"),
+        ((*admin, "--expires", "2020-01-01"), "over already"),
+        ((*admin, "--expires", "2w", "--expires-days", "3"), "not both"),
+    ):
+        done = create(*wrong)
+        assert done.returncode == 2 and "wamcp_" not in done.stdout and told in " ".join(done.stderr.split()), wrong
+    with psycopg.connect(database_url) as connection:
+        plain, full = tokens.list_all(connection)
+    assert (plain.scopes, plain.expires_at) == (["read"], None)
+    assert full.scopes == ["metrics", "read", "send"] and full.expires_at is not None
+    assert timedelta(days=89) < full.expires_at - datetime.now(UTC) < timedelta(days=91)
+    listed = wamcp("token", "list", cwd=tmp_path, DATABASE_URL=database_url).stdout
+    assert "metrics,read,send" in listed and "never" in listed
+
+
 def test_a_list_of_numbers_without_a_number_does_not_mean_all(database_url: str, tmp_path: Path) -> None:
     for empty in ("", " , "):
         given = ["create", "--label", "x", "--numbers", empty]

@@ -1,25 +1,19 @@
 """Clients that are slow, many or rude, on real sockets against the real api process: webhooks do not notice them."""
 
 import asyncio
-import os
 import resource
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.mcp_harness import free_port
+from tests.api_process import SECRET, Served, serving
 from tests.webhooks import message_event
 from wamcp.whatsapp.signature import sign
 
-SECRET = b"an app secret of invented letters"
 LINE = b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: localhost\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -32,57 +26,6 @@ SLOW = [
     b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\nAuthorization: Bearer x\r\n\r\n{",
 ]
 """How far a slow client comes before it sends a byte a second."""
-
-
-@dataclass
-class Served:
-    """A running api process."""
-
-    full: int
-    public: int
-    process: "subprocess.Popen[str]"
-    log: Path
-
-
-def accepts(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def serving(database_url: str, directory: Path, *, files: int | None = None, **more: str) -> Iterator[Served]:
-    """The api process on two ports, allowed so many open ``files``."""
-    ports = free_port(), free_port()
-    given = {
-        "DATABASE_URL": database_url,
-        "WAMCP_ENV": "development",
-        "WAMCP_PORT": str(ports[0]),
-        "WAMCP_PUBLIC_PORT": str(ports[1]),
-        "WHATSAPP_APP_SECRET": SECRET.decode(),
-        "ADMIN_API_KEY": "a key of invented letters",
-        "WHATSAPP_VERIFY_TOKEN": "a token",
-        **more,
-    }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("WAMCP_")}
-    path = directory / "log"
-
-    def limit() -> None:
-        if files:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-
-    with path.open("w") as log:
-        command = [sys.executable, "-m", "wamcp.cli.main", "api"]
-        process = subprocess.Popen(
-            command, cwd=directory, env=inherited | given, stdout=log, stderr=log, text=True, preexec_fn=limit
-        )
-        try:
-            deadline = time.monotonic() + 30
-            while not all(map(accepts, ports)) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            yield Served(*ports, process, path)
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 @asynccontextmanager

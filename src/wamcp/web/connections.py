@@ -62,19 +62,18 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, connection: "Connection") -> None:
-        """Takes one more; where they are too many, one that waits for its client goes, else the new one."""
+    def admit(self, connection: "Connection") -> "OrderedDict[Connection, None]":
+        """Takes one more; where they are too many, one that waits for its client goes, else the new one.
+
+        Returns all of them: whoever is heard goes to the end.
+        """
         self._open[connection] = None
         if not self._looking:
             self._looking = True
             connection.loop.call_later(LOOK_S, self._look, connection.loop)
         if len(self._open) > self._most:
             self.cut(next(other for other in self._open if other is connection or other.is_waiting()), "too_many")
-
-    def heard(self, connection: "Connection") -> None:
-        """Notes that ``connection`` is not quiet."""
-        if connection in self._open:
-            self._open.move_to_end(connection)
+        return self._open
 
     def forget(self, connection: "Connection") -> None:
         """Notes that it is gone."""
@@ -108,30 +107,26 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         self.received = 0
-        self._in_head = True
+        self._counted: object = None
         self._seen: tuple[Any, ...] = (Stage.HEAD, None, 0)
         port = self.server[1] if self.server else None
         self._book = self.books.setdefault(port, Connections(self.most))
-        self._book.admit(self)
+        self._order = self._book.admit(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._book.forget(self)
 
     def data_received(self, data: bytes) -> None:
-        self.received += len(data)
-        self._book.heard(self)
+        # On the way of every webhook: what can be told later from uvicorn's own state is not noted here.
+        self._order.move_to_end(self)
         super().data_received(data)
-        if self._in_head and self.received > MAX_HEAD_BYTES:
+        if self.scope is not self._counted:
+            self._counted, self.received = self.scope, len(data)
+            return
+        self.received += len(data)
+        if self.received > MAX_HEAD_BYTES and self._in_head():
             self._book.cut(self, "large_head")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head, self.received = True, 0
-
-    def on_headers_complete(self) -> None:
-        self._in_head, self.received = False, 0
-        super().on_headers_complete()
 
     def is_waiting(self) -> bool:
         """Whether it waits for its client, so that nothing is lost with it."""
@@ -161,6 +156,10 @@ class Connection(HttpToolsProtocol):
             self.transport.write(answer)
         self.transport.close()
 
+    def _in_head(self) -> bool:
+        """Whether the header lines of a request, or of the first one, are not complete: uvicorn knows no method yet."""
+        return self.scope is None or "method" not in self.scope
+
     def _stage(self) -> Stage:
         if self.transport.is_closing():
             return Stage.CLOSING
@@ -169,7 +168,7 @@ class Connection(HttpToolsProtocol):
         if self.timeout_keep_alive_task:
             return Stage.IDLE
         if self.cycle is None or self.cycle.response_complete:
-            return Stage.HEAD if self._in_head else Stage.REST
+            return Stage.HEAD if self._in_head() else Stage.REST
         return Stage.BODY if self.cycle.more_body and not self.flow.read_paused else Stage.ANSWER
 
 
