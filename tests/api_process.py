@@ -59,8 +59,9 @@ def serving(database_url: str, directory: Path, *, files: int | None = None, **m
             command, cwd=directory, env=inherited | given, stdout=log, stderr=log, text=True, preexec_fn=limit
         )
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 90
             while not all(map(accepts, ports)) and time.monotonic() < deadline:
+                assert process.poll() is None, path.read_text()
                 time.sleep(0.05)
             yield Served(*ports, process, path)
         finally:
