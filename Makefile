@@ -53,3 +53,7 @@ bench-search: setup ## Measure search over a million messages against a naive ba
 .PHONY: bench-latency
 bench-latency: setup ## Measure the time from a webhook to its answer and to its being searchable
 	@$(BIN)/python -m bench.latency $(ARGS)
+
+.PHONY: bench-front
+bench-front: setup ## Measure webhooks beside slow clients and a flood of bad signatures
+	@$(BIN)/python -m bench.front $(ARGS)

@@ -26,10 +26,12 @@ from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.ingest.receive import Writer
 from wamcp.settings import load
+from wamcp.web.connections import patient_to_a_point
 from wamcp.web.door import Door
 
-OURS, NAIVE, INSERT, BARE = (
+OURS, PLAIN, NAIVE, INSERT, BARE = (
     "WAMCP's door",
+    "WAMCP's door on plain uvicorn",
     "FastAPI + ORM, understood inline",
     "FastAPI + asyncpg, raw insert",
     "HTTP + HMAC",
@@ -44,18 +46,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--only", choices=["door", "bare"])
+    parser.add_argument("--only", choices=["door", "plain", "bare"])
     parser.add_argument("--serve", nargs=3, metavar=("WHICH", "URL", "PORT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         which, url, port = arguments.serve
         _serve(which, url, int(port))
         return
-    names = {"door": [OURS], "bare": [BARE], None: list(BODIES)}[arguments.only]
+    names = {"door": [OURS], "plain": [OURS, PLAIN], "bare": [BARE], None: list(BODIES)}[arguments.only]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with temporary_directory() as directory, temporary_postgres(directory, {"shared_buffers": "256MB"}) as server:
         urls = {name: server.create() for name in names}
-        for name in {OURS, INSERT} & set(names):
+        for name in {OURS, PLAIN, INSERT} & set(names):
             migrate(load({"DATABASE_URL": urls[name]}))
         for number in range(arguments.rounds):
             for name in names:
@@ -65,9 +67,10 @@ def main() -> None:
 
 def _serve(which: str, url: str, port: int) -> None:
     log.configure("warning")
-    app: Any = {NAIVE: inline, INSERT: insert, OURS: _door, BARE: lambda _url: bare}[which](url)
+    app: Any = {NAIVE: inline, INSERT: insert, OURS: _door, PLAIN: _door, BARE: lambda _url: bare}[which](url)
     lifespan = "off" if which == BARE else "on"
-    uvicorn.run(app, port=port, loop="uvloop", http="httptools", access_log=False, log_config=None, lifespan=lifespan)
+    http: Any = patient_to_a_point(2000) if which == OURS else "httptools"
+    uvicorn.run(app, port=port, loop="uvloop", http=http, access_log=False, log_config=None, lifespan=lifespan)
 
 
 def _door(url: str) -> Any:
@@ -96,9 +99,11 @@ def _round(
     server: TemporaryPostgres, name: str, url: str, arguments: argparse.Namespace, number: int
 ) -> dict[str, float]:
     with _serving(name, url) as (pid, port):
-        before = _kept(url) if name == OURS else 0
+        before = _kept(url) if name in (OURS, PLAIN) else 0
         command = [sys.executable, "-m", "bench.load", str(port), str(arguments.seconds), str(arguments.connections)]
-        client = subprocess.Popen([*command, str(BODIES[name]), str(number)], stdout=subprocess.PIPE, text=True)
+        client = subprocess.Popen(
+            [*command, str(BODIES.get(name, BODIES[OURS])), str(number)], stdout=subprocess.PIPE, text=True
+        )
         assert client.stdout is not None and client.stdout.readline() == "go\n"
         cpu = tree_cpu_seconds(pid), tree_cpu_seconds(server.process.pid)
         result: dict[str, Any] = json.loads(client.stdout.readline())
@@ -107,7 +112,7 @@ def _round(
         after = tree_cpu_seconds(pid), tree_cpu_seconds(server.process.pid)
         if result["failures"]:
             print(f"{name}: {result['failures']}", file=sys.stderr)
-        if name == OURS:
+        if name in (OURS, PLAIN):
             _check(before, _kept(url), result, number)
     return {
         "rps": result["count"] / result["seconds"],

@@ -44,7 +44,7 @@ def main() -> None:
 @contextmanager
 def _running(state: Path) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "wamcp.cli.main", "up", "--state-dir", str(state), "--port", "0"]
-    environ = {**os.environ, "WAMCP_LOG_LEVEL": "warning"}
+    environ = {**os.environ, "WAMCP_LOG_LEVEL": "warning", "WAMCP_MCP_RATE": "0"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
             assert process.stdout is not None and process.stdout.readline().startswith("ready ")

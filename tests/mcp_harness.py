@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from wamcp.access import tokens
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.access.tokens import NewToken, TokenCache
 from wamcp.db import logins
 from wamcp.db.migrate import migrate
@@ -218,7 +219,7 @@ def serve(database_url: str, port: int, token: str = "") -> None:
     door = create_mcp_app(
         reader,
         auditor,
-        TokenCache(reader, TokenKind.MCP),
+        Doorkeeper(TokenCache(reader, TokenKind.MCP)),
         version="0.0.0-test",
         allowed_hosts=["wamcp.example.com"],
         allowed_origins=["https://wamcp.example.com"],

@@ -12,6 +12,7 @@ import anyio.to_thread
 import uvicorn
 
 from wamcp import log
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.access.tokens import TokenCache
 from wamcp.db.logins import audit_url, reader_url
 from wamcp.db.session import open_pool
@@ -20,11 +21,14 @@ from wamcp.ingest.receive import Writer
 from wamcp.mcp.server import create_mcp_app
 from wamcp.sending.desk import Desk
 from wamcp.sending.means import means_of
-from wamcp.settings import Settings
+from wamcp.settings import Settings, networks
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
 from wamcp.web.app import create_app
+from wamcp.web.connections import IDLE_S, count_noise, patient_to_a_point, raise_descriptor_limit
 from wamcp.web.door import Door
+from wamcp.web.forwarded import put_client
+from wamcp.web.metrics import expose_door
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,10 +55,14 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
     if settings.public_port is not None:
         sockets.append(_listen(settings.public_host, settings.public_port))
         settings = settings.model_copy(update={"public_port": sockets[1].getsockname()[1]})  # 0 asked for any
+    room = raise_descriptor_limit(settings.max_connections * len(sockets)) // len(sockets)
+    count_noise()
     config = uvicorn.Config(
         Api(settings, only),
         loop="uvloop",
-        http="httptools",
+        http=patient_to_a_point(room),
+        ws="none",
+        timeout_keep_alive=IDLE_S,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -72,6 +80,7 @@ class Api:
     def __init__(self, settings: Settings, only: Part | None = None) -> None:
         self._settings = settings
         self._only = only
+        self._trusted = networks(settings.trusted_proxies)
         self._public_paths = {WEBHOOK, HEALTH} | _extra_public_paths(settings)
         self._door: App | None = None
         self._mcp: App | None = None
@@ -90,6 +99,7 @@ class Api:
             return _not_found
         if path == WEBHOOK:
             return self._door or _not_found
+        put_client(scope, self._trusted)
         if path == MCP:
             return self._mcp or _not_found
         return self._web
@@ -116,10 +126,13 @@ class Api:
         if self._only != "door":
             means = await asyncio.to_thread(stack.enter_context, means_of(self._settings, "wamcp sends", connections=8))
             web.state.sending = Desk(means)
+            tokens = TokenCache(reader, TokenKind.MCP)
+            keeper = Doorkeeper(tokens, door="mcp", per_minute=self._settings.mcp_rate)
+            expose_door("mcp", keeper)
             mcp = create_mcp_app(
                 reader,
                 auditor,
-                TokenCache(reader, TokenKind.MCP),
+                keeper,
                 version=version(),
                 allowed_hosts=_public_host(self._settings),
                 allowed_origins=[self._settings.public_base_url] if self._settings.public_base_url else [],

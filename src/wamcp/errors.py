@@ -1,5 +1,7 @@
 """Every error of the house, grouped by what the caller must do about it. The docstring is the default message."""
 
+import math
+
 
 class WamcpError(Exception):
     """Something went wrong in WAMCP."""
@@ -36,6 +38,17 @@ class NotAllowed(Rejected):
     """This needs a key without limits: ADMIN_API_KEY, or an admin token that sees every number."""
 
     status_code = 403
+
+
+class TooOften(Rejected):
+    """This key has asked too often."""
+
+    status_code = 429
+
+    def __init__(self, seconds: float, setting: str) -> None:
+        """``seconds`` until it may ask again, ``setting`` the variable that allows more."""
+        self.retry_after = max(1, math.ceil(seconds))
+        super().__init__(f"This key asks too often: wait {self.retry_after} s; {setting} says how often a key may.")
 
 
 class NotSendable(Rejected):

@@ -4,11 +4,12 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from wamcp.errors import Misconfigured
 from wamcp.phones import international
@@ -22,7 +23,19 @@ _SENTENCES = {
 
 _NO_ECHO = "DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development."
 _LANGUAGES = re.compile(r"[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20}){0,19}")
+_RANGES = {
+    "sends_per_second": (1, 1000),
+    "ocr_max_pages": (0, 500),
+    "max_connections": (10, 60_000),
+    "admin_rate": (0, 1_000_000),
+    "mcp_rate": (0, 1_000_000),
+}
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
+
+
+def networks(written: str) -> list[IPv4Network | IPv6Network]:
+    """The networks in a list with commas; an address is one of its own. Raises ValueError."""
+    return [ip_network(part.strip(), strict=False) for part in written.split(",") if part.strip()]
 
 
 def setting(default: Any, *names: str, text: str, secret: bool = False) -> Any:
@@ -172,6 +185,18 @@ class Settings(BaseModel):
     public_paths: str = setting(
         "", "WAMCP_PUBLIC_PATHS", text="More paths for the public port, comma separated; only `/mcp` is allowed."
     )
+    max_connections: int = setting(
+        2000, "WAMCP_MAX_CONNECTIONS", text="Connections of each port; beyond, the one that was quiet the longest goes."
+    )
+    trusted_proxies: str = setting(
+        "",
+        "WAMCP_TRUSTED_PROXIES",
+        text="Addresses or networks (CIDR), comma separated, whose `X-Forwarded-For` is believed.",
+    )
+    admin_rate: int = setting(
+        6000, "WAMCP_ADMIN_RATE", text="Requests a minute of each key of the admin API; 0 for no limit."
+    )
+    mcp_rate: int = setting(3000, "WAMCP_MCP_RATE", text="Requests a minute of each token of Claude's door; likewise.")
     # Search
     substring_index: bool = setting(
         False,
@@ -209,11 +234,21 @@ class Settings(BaseModel):
             raise ValueError("must begin with https:// (or http://)")
         return value.rstrip("/") if value else value
 
-    @field_validator("sends_per_second")
+    @field_validator(*_RANGES)
     @classmethod
-    def _a_rate(cls, value: int) -> int:
-        if not 1 <= value <= 1000:
-            raise ValueError("must be between 1 and 1000")
+    def _in_range(cls, value: int, about: ValidationInfo) -> int:
+        least, most = _RANGES[about.field_name or ""]
+        if not least <= value <= most:
+            raise ValueError(f"must be between {least} and {most}")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            networks(value)
+        except ValueError:
+            raise ValueError("must be addresses or networks like 127.0.0.1,10.0.0.0/8") from None
         return value
 
     @field_validator("ocr_languages")
@@ -221,13 +256,6 @@ class Settings(BaseModel):
     def _languages(cls, value: str) -> str:
         if not _LANGUAGES.fullmatch(value):
             raise ValueError("must be like eng+por+spa")
-        return value
-
-    @field_validator("ocr_max_pages")
-    @classmethod
-    def _pages(cls, value: int) -> int:
-        if not 0 <= value <= 500:
-            raise ValueError("must be between 0 and 500")
         return value
 
     def require(self, name: str) -> str:

@@ -39,6 +39,7 @@ _PASSED_ON = (
         "public_host",
     ),
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
+    *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
 _MACHINE = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")

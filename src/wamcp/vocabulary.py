@@ -194,6 +194,18 @@ class TokenKind(StrEnum):
     ADMIN = "admin"
 
 
+class TokenScope(StrEnum):
+    """What an admin token may be used for."""
+
+    READ = "read"
+    """Ask for everything that its limits let it see."""
+    SEND = "send"
+    OPERATE = "operate"
+    """Replay, merge, fetch and try again."""
+    METRICS = "metrics"
+    """Ask how the installation is, and nothing of anybody's messages."""
+
+
 def message_ref(row_id: int) -> str:
     """The short id of a message as people and Claude see it, e.g. ``m48210``."""
     return f"m{row_id}"

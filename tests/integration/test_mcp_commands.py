@@ -9,9 +9,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from wamcp.access import tokens
 from wamcp.access.tokens import NewToken, generate, is_well_formed
+from wamcp.cli import token
 from wamcp.vocabulary import TokenKind
 
 
@@ -39,6 +41,38 @@ def test_a_token_is_made_listed_rotated_and_revoked(database_url: str, tmp_path:
     listed = token("list").stdout
     assert "Ada's laptop" in listed and "1,2" in listed and "revoked" in listed
     assert made not in listed and kept not in listed and listed.count("here") == 1
+
+
+def test_an_admin_key_gets_its_scopes_and_its_end(database_url: str, tmp_path: Path) -> None:
+    def create(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return wamcp("token", "create", "--label", "shop", *arguments, cwd=tmp_path, DATABASE_URL=database_url)
+
+    admin = ("--kind", "admin")
+    assert create(*admin, "--scope", "send,metrics", "--scope", "read", "--expires", "90d").returncode == 0
+    assert create(*admin).returncode == 0
+    with psycopg.connect(database_url) as connection:
+        plain, full = tokens.list_all(connection)
+    assert (plain.scopes, plain.expires_at) == (["read"], None)
+    assert full.scopes == ["metrics", "read", "send"] and full.expires_at is not None
+    assert timedelta(days=89) < full.expires_at - datetime.now(UTC) < timedelta(days=91)
+    listed = wamcp("token", "list", cwd=tmp_path, DATABASE_URL=database_url).stdout
+    assert "metrics,read,send" in listed and "never" in listed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("--kind admin --scope everything", "read, send, operate, metrics"),
+        ("--kind admin --scope ,", "no scope is named"),
+        ("--scope read", "--kind admin"),
+        ("--kind admin --expires soon", "90d"),
+        ("--kind admin --expires 2020-01-01", "over already"),
+        ("--kind admin --expires 2w --expires-days 3", "not both"),
+    ],
+)
+def test_a_wrong_scope_or_end_is_a_sentence_and_no_token(wrong: str, told: str) -> None:
+    done = CliRunner().invoke(token.app, ["create", "--label", "shop", *wrong.split()], env={"COLUMNS": "200"})
+    assert done.exit_code == 2 and "wamcp_" not in done.output and told in " ".join(done.output.split())
 
 
 def test_a_list_of_numbers_without_a_number_does_not_mean_all(database_url: str, tmp_path: Path) -> None:

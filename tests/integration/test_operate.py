@@ -20,7 +20,7 @@ from wamcp.db.logins import create_logins
 from wamcp.db.session import Pool
 from wamcp.ingest import normalize
 from wamcp.ingest.normalize import work_off
-from wamcp.vocabulary import TokenKind
+from wamcp.vocabulary import TokenKind, TokenScope
 from wamcp.web.app import create_app
 
 KEY = {"X-Admin-Api-Key": ADMIN_KEY}
@@ -96,7 +96,9 @@ def test_participants_are_merged_and_unmerged_and_both_are_audited(db: psycopg.C
 
 
 def test_a_token_with_limits_may_not_operate(db: psycopg.Connection, client: TestClient) -> None:
-    limited = tokens.create(db, NewToken(TokenKind.ADMIN, "limited", numbers=["106540352240001"]))
+    limited = tokens.create(
+        db, NewToken(TokenKind.ADMIN, "limited", numbers=["106540352240001"], scopes=frozenset(TokenScope))
+    )
     answer = client.post("/admin/events/1/replay", headers={"X-Admin-Api-Key": limited})
     assert answer.status_code == 403
     assert client.post("/admin/events/1/replay").status_code == 401

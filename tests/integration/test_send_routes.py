@@ -16,7 +16,7 @@ from wamcp.access import tokens
 from wamcp.access.tokens import NewToken
 from wamcp.db.session import Pool
 from wamcp.sending.wanted import Recipient, Wanted
-from wamcp.vocabulary import RecipientKind, SendState, TokenKind
+from wamcp.vocabulary import RecipientKind, SendState, TokenKind, TokenScope
 from wamcp.web.app import create_app
 
 KEY = {"X-Admin-Api-Key": ADMIN_KEY}
@@ -280,13 +280,18 @@ def test_bodies_of_other_kinds_are_refused(
     assert recorder.wanted == []
 
 
+SEND = frozenset({TokenScope.SEND})
+
+
 def test_only_keys_without_limits_may_send(archive: Archive, client: TestClient, recorder: Recorder) -> None:
     assert client.post("/send/text", json=TEXT).status_code == 401
     assert client.post("/send/text", headers={"X-Admin-Api-Key": "wrong"}, json=TEXT).status_code == 401
-    limited = tokens.create(archive.connection, NewToken(TokenKind.ADMIN, "limited", numbers=["106540352240001"]))
+    limited = tokens.create(
+        archive.connection, NewToken(TokenKind.ADMIN, "limited", numbers=["106540352240001"], scopes=SEND)
+    )
     for route, given in (("text", TEXT), ("text", {}), ("media", {}), ("read", {"message_id": "m1"})):
         assert client.post(f"/send/{route}", headers={"X-Admin-Api-Key": limited}, json=given).status_code == 403
-    free = tokens.create(archive.connection, NewToken(TokenKind.ADMIN, "the shop"))
+    free = tokens.create(archive.connection, NewToken(TokenKind.ADMIN, "the shop", scopes=SEND))
     assert client.post("/send/text", headers={"X-Admin-Api-Key": free}, json=TEXT).status_code == 200
     assert [wanted.asked_by for wanted in recorder.wanted] == ["the shop"]
 

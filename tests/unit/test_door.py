@@ -191,6 +191,35 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     assert exchange.headers[b"connection"] == b"close"
 
 
+def test_when_unfinished_bodies_are_too_many_the_oldest_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_module, "MAX_HELD_BYTES", 350)
+    exchange = Exchange()
+    statuses = []
+
+    async def talk(*pauses: float) -> None:
+        parts, sent = [b"x" * 100 for _ in pauses], []
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(pauses[len(pauses) - len(parts)])
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"x-hub-signature-256", sign(b"x" * 100 * len(pauses), SECRET).encode())]
+        scope = {"type": "http", "method": "POST", "headers": headers, "query_string": b""}
+        await exchange.door(scope, receive, send)
+        statuses.append(sent[0]["status"])
+
+    async def both() -> None:
+        await asyncio.gather(talk(0, 0.1, 60), talk(0.05, 0.1, 0.01))
+        await talk(0, 0)
+        await talk(0, 0, 0, 0)
+
+    asyncio.run(both())
+    assert statuses == [408, 200, 200, 408]
+
+
 def test_a_client_that_leaves_gets_nothing_and_leaves_nothing() -> None:
     exchange = Exchange()
     assert exchange(parts=[b"half", None]) == (0, "")

@@ -1,5 +1,6 @@
 """Logs carry identifiers only."""
 
+import asyncio
 import io
 import logging
 import sys
@@ -40,3 +41,44 @@ def test_a_line_goes_to_what_standard_error_is_now(monkeypatch: pytest.MonkeyPat
         monkeypatch.undo()
         log.configure("info")
     assert "still_heard" in now.getvalue() and "also heard" in now.getvalue()
+
+
+def test_a_flood_is_told_at_once_and_then_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[str, dict[str, object]]] = []
+
+    class Lines:
+        def warning(self, event: str, **values: object) -> None:
+            lines.append((event, values))
+
+    monkeypatch.setattr(log, "FLOOD_SECONDS", 0.2)
+
+    async def flood() -> None:
+        counting = log.Flood(Lines(), "refused", "reason")
+        for _ in range(5):
+            counting.note("bad")
+        assert lines == [("refused", {"reason": "bad", "count": 1})]
+        await asyncio.sleep(0.3)
+        counting.note("worse")
+
+    asyncio.run(flood())
+    assert lines[1:] == [
+        ("refused", {"reason": "bad", "count": 4}),
+        ("refused", {"reason": "worse", "count": 1}),
+    ]
+
+
+def test_kinds_without_end_become_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "MAX_KINDS", 3)
+    told: list[object] = []
+
+    class Lines:
+        def warning(self, _event: str, **values: object) -> None:
+            told.append(values["reason"])
+
+    async def flood() -> None:
+        counting = log.Flood(Lines(), "refused", "reason")
+        for number in range(50):
+            counting.note(str(number))
+
+    asyncio.run(flood())
+    assert told == ["0", "1", "2", "others"]

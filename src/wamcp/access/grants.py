@@ -1,10 +1,10 @@
-"""What a credential lets its bearer see: which numbers, since when, and how much of it."""
+"""What a credential lets its bearer see and do: which numbers, since when, how much of it."""
 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from wamcp.vocabulary import Actor
+from wamcp.vocabulary import Actor, TokenScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Grant:
     documents: bool = True
     media: bool = True
     phones: bool = True
+    scopes: frozenset[str] = frozenset(TokenScope)
 
 
 def admin_grant(admin_api_key: str) -> Grant:

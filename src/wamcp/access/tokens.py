@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from wamcp.access.grants import Grant
 from wamcp.db.session import Pool, ReadConnection
 from wamcp.errors import Rejected
-from wamcp.vocabulary import Actor, TokenKind
+from wamcp.vocabulary import Actor, TokenKind, TokenScope
 
 PREFIX = "wamcp_"
 CACHE_SECONDS = 30.0
@@ -26,7 +26,7 @@ _CHECK_LENGTH = 6
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token as it is kept; ``prefix`` is the part of it that may be shown."""
+    """A token as it is kept; ``prefix`` is the part of it that may be shown, ``last_used_at`` is for lists alone."""
 
     id: int
     kind: str
@@ -41,6 +41,8 @@ class TokenRow:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    scopes: list[str]
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,11 @@ class NewToken:
     media: bool = False
     phones: bool = False
     expires_at: datetime | None = None
+    scopes: frozenset[TokenScope] = frozenset({TokenScope.READ})
 
 
-_COLUMNS = (
-    "id, kind, label, prefix, sha256, numbers, since, documents, media, phones, created_at, expires_at, revoked_at"
-)
+_RIGHTS = "kind, label, numbers, since, documents, media, phones, scopes"
+_COLUMNS = f"id, prefix, sha256, created_at, expires_at, revoked_at, {_RIGHTS}"
 
 
 def generate() -> str:
@@ -80,20 +82,21 @@ def create(connection: psycopg.Connection, new: NewToken, *, token: str | None =
     if not is_well_formed(token):
         raise Rejected("That is not a WAMCP token; leave it out and one is made.")
     connection.execute(
-        "INSERT INTO tokens (kind, label, prefix, sha256, numbers, since, documents, media, phones, expires_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (sha256) DO NOTHING",
+        f"INSERT INTO tokens (prefix, sha256, expires_at, {_RIGHTS})"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (sha256) DO NOTHING",
         [
-            *(new.kind, new.label, _shown(token), _digest(token), new.numbers, new.since),
-            *(new.documents, new.media, new.phones, new.expires_at),
+            *(_shown(token), _digest(token), new.expires_at, new.kind, new.label, new.numbers, new.since),
+            *(new.documents, new.media, new.phones, sorted(new.scopes)),
         ],
     )
     return token
 
 
 def list_all(connection: psycopg.Connection) -> list[TokenRow]:
-    """Every token, newest first, revoked ones too."""
+    """Every token, newest first, revoked ones too, with when something was last asked with it (as the audit says)."""
+    used = "(SELECT max(at) FROM audit_log WHERE token_id = tokens.id) AS last_used_at"
     with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
-        return cursor.execute(f"SELECT {_COLUMNS} FROM tokens ORDER BY id DESC").fetchall()
+        return cursor.execute(f"SELECT {_COLUMNS}, {used} FROM tokens ORDER BY id DESC").fetchall()
 
 
 def revoke(connection: psycopg.Connection, token_id: int) -> bool:
@@ -103,14 +106,14 @@ def revoke(connection: psycopg.Connection, token_id: int) -> bool:
 
 
 def rotate(connection: psycopg.Connection, token_id: int, *, overlap_minutes: int = 60) -> str | None:
-    """A new token with the same rights; the old one works ``overlap_minutes`` longer.
+    """A new token with the same rights for as long again; the old one works ``overlap_minutes`` longer.
 
     None when there is no such token or it has ended.
     """
     token = generate()
     made = connection.execute(
-        "INSERT INTO tokens (kind, label, prefix, sha256, numbers, since, documents, media, phones, expires_at)"
-        " SELECT kind, label, %s, %s, numbers, since, documents, media, phones, expires_at"
+        f"INSERT INTO tokens (prefix, sha256, expires_at, {_RIGHTS})"
+        f" SELECT %s, %s, now() + (expires_at - created_at), {_RIGHTS}"
         " FROM tokens WHERE id = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
         [_shown(token), _digest(token), token_id],
     )
@@ -152,6 +155,11 @@ class TokenCache:
             return False, None
         return True, found[1]
 
+    def was_valid(self, token: str) -> bool:
+        """Whether ``token`` was valid when it was last looked for, and that is remembered."""
+        found = self._known.get(_digest(token))
+        return found is not None and found[1] is not None
+
     def grant(self, token: str) -> Grant | None:
         """The rights of ``token``, at most :data:`CACHE_SECONDS` old. Raises psycopg's errors when none can be had."""
         known, grant = self.peek(token)
@@ -177,6 +185,7 @@ def _grant(row: TokenRow) -> Grant:
         documents=row.documents,
         media=row.media,
         phones=row.phones,
+        scopes=frozenset(row.scopes),
     )
 
 

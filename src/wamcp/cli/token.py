@@ -1,6 +1,7 @@
 """``wamcp token``: keys for Claude's door and the admin API, shown once."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamcp.vocabulary import TokenKind
+from wamcp.vocabulary import TokenKind, TokenScope
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,7 +27,18 @@ Documents = Annotated[bool, typer.Option("--documents", help="Documents too, onc
 Media = Annotated[bool, typer.Option("--media", help="Images inline too, once the archive fetches them.")]
 Since = Annotated[datetime | None, typer.Option(help="Only messages from then on (UTC).")]
 Phones = Annotated[bool, typer.Option("--phones", help="Show full phone numbers, not the last four digits.")]
-Days = Annotated[int | None, typer.Option(min=1, help="Expires after so many days; never when left out.")]
+Days = Annotated[int | None, typer.Option(min=1, help="The same in days.")]
+Expires = Annotated[
+    str | None, typer.Option(help="Expires after so long, e.g. 90d, 12h or 2w, or on a date; never when left out.")
+]
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        help="For the admin API: read, send, operate or metrics; may be repeated or joined by commas. Default: read.",
+    ),
+]
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 TokenId = Annotated[int, typer.Argument(help="Its number, from `wamcp token list`.")]
 
 
@@ -39,11 +51,17 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
     documents: Documents = False,
     media: Media = False,
     phones: Phones = False,
+    scope: Scopes = None,
+    expires: Expires = None,
     expires_days: Days = None,
 ) -> None:
     """Make a token and print it, once: it cannot be shown again."""
     from wamcp.access import tokens
 
+    if scope and kind is TokenKind.MCP:
+        raise typer.BadParameter("Claude's door only reads; scopes are for --kind admin.", param_hint="--scope")
+    if expires and expires_days:
+        raise typer.BadParameter("give --expires or --expires-days, not both.", param_hint="--expires")
     new = tokens.NewToken(
         kind=kind,
         label=label,
@@ -52,7 +70,8 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
         documents=documents,
         media=media,
         phones=phones,
-        expires_at=datetime.now(UTC) + timedelta(days=expires_days) if expires_days else None,
+        expires_at=_moment(expires or (f"{expires_days}d" if expires_days else None)),
+        scopes=_scopes(scope),
     )
     with _connection() as connection:
         print(tokens.create(connection, new))
@@ -60,12 +79,12 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
 
 @app.command("list")
 def list_tokens() -> None:
-    """List every token, newest first, without its secret."""
+    """List every token, newest first, without its secret; last used is its last audited request."""
     from wamcp.access import tokens
 
     with _connection() as connection:
         rows = tokens.list_all(connection)
-    print("id\tkind\tbegins with\tlabel\tnumbers\tsince\tphones\tstate")
+    print("id\tkind\tbegins with\tlabel\tnumbers\tsince\tphones\tstate\tscopes\tlast used")
     for row in rows:
         numbers = ",".join(row.numbers) if row.numbers is not None else "all"
         since = row.since.isoformat() if row.since else "ever"
@@ -78,6 +97,8 @@ def list_tokens() -> None:
             since,
             "full" if row.phones else "masked",
             _state(row),
+            ",".join(row.scopes),
+            f"{row.last_used_at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if row.last_used_at else "never",
         )
         print("\t".join(str(cell) for cell in cells))
 
@@ -129,6 +150,35 @@ def _named(numbers: list[str] | None) -> list[str] | None:
     found = [part.strip() for given in numbers for part in given.split(",") if part.strip()]
     if not found:
         raise typer.BadParameter("no number is named; leave the option out to allow all.", param_hint="--numbers")
+    return found
+
+
+def _scopes(written: list[str] | None) -> frozenset[TokenScope]:
+    names = [part.strip() for given in written or ["read"] for part in given.split(",") if part.strip()]
+    try:
+        found = frozenset(map(TokenScope, names))
+    except ValueError as error:
+        known = ", ".join(TokenScope)
+        raise typer.BadParameter(f"{error}; there are {known}.", param_hint="--scope") from None
+    if not found:
+        raise typer.BadParameter("no scope is named; leave the option out for read.", param_hint="--scope")
+    return found
+
+
+def _moment(written: str | None) -> datetime | None:
+    """When ``90d``, ``12h``, ``2w`` or a date (UTC) from now is."""
+    if written is None:
+        return None
+    try:
+        if length := re.fullmatch(r"(\d{1,5})([hdw])", written.strip()):
+            found = datetime.now(UTC) + int(length[1]) * _UNITS[length[2]]
+        else:
+            found = datetime.fromisoformat(written)
+            found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("write 90d, 12h, 2w or a date like 2027-01-31.", param_hint="--expires") from None
+    if found <= datetime.now(UTC):
+        raise typer.BadParameter("that is over already.", param_hint="--expires")
     return found
 
 

@@ -66,7 +66,7 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),
     "tokens": (
         "id", "kind", "label", "prefix", "sha256", "numbers", "since", "documents", "media", "phones",
-        "created_at", "expires_at", "revoked_at",
+        "created_at", "expires_at", "revoked_at", "scopes",
     ),
     "alembic_version": ("version_num",),
 }  # fmt: skip

@@ -321,6 +321,7 @@ tokens = Table(
     Column("created_at", moment, nullable=False, server_default=now),
     Column("expires_at", moment),
     Column("revoked_at", moment),
+    Column("scopes", ARRAY(Text), nullable=False, server_default="{read}"),
 )
 
 audit_log = Table(
@@ -345,3 +346,4 @@ audit_log = Table(
     Column("duration_ms", Integer),
 )
 Index("audit_log_at", audit_log.c.at)
+Index("audit_log_token", audit_log.c.token_id, audit_log.c.at, postgresql_where=audit_log.c.token_id.isnot(None))

@@ -13,14 +13,13 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from wamcp import log
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.access.grants import Grant
-from wamcp.access.tokens import TokenCache
 from wamcp.archive import audit
 from wamcp.db.session import Pool
-from wamcp.errors import NotAudited
+from wamcp.errors import NotAudited, TooOften
 from wamcp.mcp import record
 from wamcp.mcp.record import AUDITED, Answered, Asked
-from wamcp.mcp.refusals import Refusals
 from wamcp.mcp.visit import Visit, entered
 
 MAX_BODY = 256 * 1024
@@ -42,11 +41,10 @@ _log = log.get(__name__)
 class Gate:
     """An ASGI application around the MCP server: bearer tokens, body limit, audit. Mount it anywhere, e.g. at /mcp."""
 
-    def __init__(self, app: Starlette, tokens: TokenCache, audit_pool: Pool) -> None:
+    def __init__(self, app: Starlette, keeper: Doorkeeper, audit_pool: Pool) -> None:
         self._app = app
-        self._tokens = tokens
+        self._keeper = keeper
         self._audit_pool = audit_pool
-        self._strangers = Refusals()
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._turns = asyncio.Semaphore(AT_ONCE)
 
@@ -55,7 +53,7 @@ class Gate:
         """The application that mounts this one must be inside of it while it serves."""
         async with self._app.router.lifespan_context(self._app):
             yield
-        self._strangers.tell()
+        self._keeper.tell()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -95,18 +93,20 @@ class Gate:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         grant = None
         if scheme.lower() == "bearer" and token.strip():
-            known, grant = self._tokens.peek(token.strip())
-            if not known:
-                try:
-                    grant = await anyio.to_thread.run_sync(self._tokens.grant, token.strip(), limiter=self._limiter)
-                except Exception:  # noqa: BLE001 - whatever keeps us from asking, nobody gets in
-                    _log.exception("mcp_token_not_checked")
-                    await _reply(send, 503, {"error": "The token cannot be checked just now; try again in a minute."})
-                    return None
+            try:
+                grant = await self._keeper.find(token.strip(), _address(scope))
+            except Exception:  # noqa: BLE001 - whatever keeps us from asking, nobody gets in
+                _log.exception("mcp_token_not_checked")
+                await _reply(send, 503, {"error": "The token cannot be checked just now; try again in a minute."})
+                return None
         if grant is None:
-            self._strangers.count(_address(scope))
+            self._keeper.note_stranger(_address(scope))
             challenge = [(b"www-authenticate", b'Bearer scope="wamcp:read"')]
             await _reply(send, 401, {"error": HOW_TO_ASK}, challenge)
+        elif seconds := self._keeper.wait(grant):
+            error = TooOften(seconds, "WAMCP_MCP_RATE")
+            await _reply(send, 429, {"error": str(error)}, [(b"retry-after", b"%d" % error.retry_after)])
+            return None
         return grant
 
     async def _body(self, headers: dict[str, str], receive: Receive, send: Send) -> bytes | None:

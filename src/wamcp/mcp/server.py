@@ -6,7 +6,7 @@ from typing import Any
 from fastmcp import FastMCP
 from mcp_types import ServerCapabilities
 
-from wamcp.access.tokens import TokenCache
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.db.session import Pool
 from wamcp.mcp import prompts, resources
 from wamcp.mcp.courtesy import Courtesy
@@ -27,7 +27,7 @@ INSTRUCTIONS = (
 def create_mcp_app(
     reader_pool: Pool,
     audit_pool: Pool,
-    tokens: TokenCache,
+    keeper: Doorkeeper,
     *,
     version: str,
     allowed_hosts: Sequence[str],
@@ -36,7 +36,7 @@ def create_mcp_app(
     """The application to mount at /mcp; its :meth:`Gate.lifespan` must be entered by the application around it.
 
     ``allowed_hosts`` are names without port that a Host header may carry beside loopback, ``allowed_origins`` whole
-    origins; ``tokens`` is a cache of :attr:`TokenKind.MCP`.
+    origins; ``keeper`` knows tokens of :attr:`TokenKind.MCP`.
     """
     app = create_server(reader_pool, version).http_app(
         path=INNER_PATH,
@@ -46,7 +46,7 @@ def create_mcp_app(
         allowed_hosts=list(allowed_hosts),
         allowed_origins=list(allowed_origins),
     )
-    return Gate(app, tokens, audit_pool)
+    return Gate(app, keeper, audit_pool)
 
 
 def create_server(reader_pool: Pool, version: str) -> FastMCP[Any]:

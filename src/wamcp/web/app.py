@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.access.tokens import TokenCache
 from wamcp.db.session import Pool
 from wamcp.errors import Overloaded, WamcpError
@@ -43,7 +44,9 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(send.router)
     app.include_router(send_media.router)
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
-    app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
+    keeper = Doorkeeper(TokenCache(reader, TokenKind.ADMIN), door="admin", per_minute=settings.admin_rate)
+    app.add_middleware(Gate, admin_api_key=key, keeper=keeper, auditor=auditor)
+    metrics.expose_door("admin", keeper)
     health.expose_backlog(reader)
     metrics.expose_unknowns(reader)
     return app

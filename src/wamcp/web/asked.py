@@ -16,7 +16,7 @@ from wamcp.web.auth import HEADER
 
 _key = APIKeyHeader(name=HEADER, auto_error=False, description="ADMIN_API_KEY, or an admin token.")
 _problems: dict[int | str, dict[str, Any]] = {
-    status: {"model": answers.Problem} for status in (400, 401, 403, 404, 422, 503)
+    status: {"model": answers.Problem} for status in (400, 401, 403, 404, 422, 429, 503)
 }
 documented: dict[str, Any] = {"dependencies": [Security(_key)], "responses": _problems}
 

@@ -13,13 +13,14 @@ from urllib.parse import parse_qsl
 from anyio import to_thread
 
 from wamcp import log
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.access.grants import Grant, admin_grant
-from wamcp.access.tokens import TokenCache
 from wamcp.archive import audit
 from wamcp.archive.asking import translating
 from wamcp.archive.audit import AuditEntry
 from wamcp.db.session import Pool
-from wamcp.errors import NotAudited, NotAuthorized, Overloaded, WamcpError
+from wamcp.errors import NotAllowed, NotAudited, NotAuthorized, Overloaded, TooOften, WamcpError
+from wamcp.web import scopes
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -47,11 +48,11 @@ _log = log.get(__name__)
 class Gate:
     """An ASGI middleware: answers 401 itself, hands on the bearer's grant in ``scope["state"]["grant"]``."""
 
-    def __init__(self, app: App, *, admin_api_key: str | None, tokens: TokenCache, auditor: Pool) -> None:
+    def __init__(self, app: App, *, admin_api_key: str | None, keeper: Doorkeeper, auditor: Pool) -> None:
         self._app = app
         self._key = _digest(admin_api_key.encode()) if admin_api_key else None
         self._grant = admin_grant(admin_api_key) if admin_api_key else None
-        self._tokens = tokens
+        self._keeper = keeper
         self._auditor = auditor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,14 +67,17 @@ class Gate:
         began = time.monotonic()
         try:
             grant = await self._authorized(scope)
+            if seconds := self._keeper.wait(grant):
+                raise TooOften(seconds, "WAMCP_ADMIN_RATE")
         except WamcpError as error:
             parts = error_parts(error)
         else:
             scope.setdefault("state", {}).update(grant=grant, shown=[], failure=None)
-            if STREAMED_PATHS.fullmatch(path) and scope["method"] == "GET":
+            refused = _refusal(scope, grant)
+            if not refused and STREAMED_PATHS.fullmatch(path) and scope["method"] == "GET":
                 await self._stream(scope, receive, send, grant, began)
                 return
-            parts = await _answer(self._app, scope, receive)
+            parts = refused or await _answer(self._app, scope, receive)
             if audited:
                 parts = await self._audited(_entry(scope, grant, parts, began), parts)
         for part in parts:
@@ -102,21 +106,18 @@ class Gate:
 
     async def _authorized(self, scope: Scope) -> Grant:
         written = next((value for name, value in scope["headers"] if name == HEADER.lower().encode()), None)
+        address = str(scope["client"][0]) if scope.get("client") else ""
         if written is None:
+            self._keeper.note_stranger(address)
             raise NotAuthorized(f"This needs a key. {_ADVICE}")
         if self._key is not None and self._grant is not None and hmac.compare_digest(_digest(written), self._key):
             return self._grant
-        token = written.decode("latin-1")
-        known, grant = self._tokens.peek(token)
-        if not known:
-            grant = await to_thread.run_sync(self._find, token)
+        with translating():
+            grant = await self._keeper.find(written.decode("latin-1"), address)
         if grant is None:
+            self._keeper.note_stranger(address)
             raise NotAuthorized(f"This key is unknown, revoked or expired. {_ADVICE}")
         return grant
-
-    def _find(self, token: str) -> Grant | None:
-        with translating():
-            return self._tokens.grant(token)
 
     async def _audited(self, entry: AuditEntry, parts: list[Message]) -> list[Message]:
         try:
@@ -143,10 +144,21 @@ def error_parts(error: WamcpError) -> list[Message]:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if isinstance(error, Overloaded | NotAudited):
         headers.append((b"retry-after", b"5"))
+    if isinstance(error, TooOften):
+        headers.append((b"retry-after", b"%d" % error.retry_after))
     return [
         {"type": "http.response.start", "status": error.status_code, "headers": headers},
         {"type": "http.response.body", "body": body},
     ]
+
+
+def _refusal(scope: Scope, grant: Grant) -> list[Message]:
+    """The answer for a key without the scope that this needs; nothing when it has it."""
+    try:
+        scopes.require(grant, scope["method"], scope["path"])
+    except NotAllowed as error:
+        return error_parts(error)
+    return []
 
 
 def _digest(value: bytes) -> bytes:

@@ -22,6 +22,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Meta's payloads have at most 3 MB."""
+MAX_HELD_BYTES = 128 * 1024 * 1024
+"""Of all bodies that are still coming, together; above it the one that has been coming the longest is given up."""
 READ_S = 10.0
 LINGER_S = 2.0
 LINGER_BYTES = 4 * MAX_BODY_BYTES
@@ -29,7 +31,6 @@ RETRY_AFTER_S = 5
 
 _SIGNATURE = b"x-hub-signature-256"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_LOG_EVERY_S = 10.0
 
 _log = log.get(__name__)
 
@@ -78,7 +79,7 @@ class Door:
         body = None
         try:
             if length <= MAX_BODY_BYTES:
-                body = await self._readers.limit(began, _read(receive))
+                body = await self._readers.limit(began, _read(receive, self._readers))
         except TimeoutError:
             self._refusals.note("timeout")
             await _answer(send, 408, "The body did not arrive in time.", _CLOSE)
@@ -144,6 +145,8 @@ class _Readers:
 
     def __init__(self) -> None:
         self._since: dict[asyncio.Task[Any], float] = {}
+        self._bytes: dict[asyncio.Task[Any], int] = {}
+        self._held = 0
         self._late: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -164,37 +167,48 @@ class _Readers:
         finally:
             del self._since[task]
             self._late.discard(task)
+            if self._bytes:
+                self._held -= self._bytes.pop(task, 0)
+
+    def hold(self, size: int) -> None:
+        """Notes that the body which the current task reads has grown. Raises TimeoutError when it is given up."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._bytes[task] = self._bytes.get(task, 0) + size
+        self._held += size
+        if self._held > MAX_HELD_BYTES:
+            oldest = next((other for other in self._bytes if other not in self._late), task)
+            if oldest is task:
+                raise TimeoutError
+            self._give_up(oldest)
 
     def _look(self) -> None:
         self._timer = None
         limit = time.perf_counter() - READ_S
         for task, began in self._since.items():
             if began < limit:
-                self._late.add(task)
-                task.cancel()
+                self._give_up(task)
         if self._since:
             self._timer = asyncio.get_running_loop().call_later(READ_S / 4, self._look)
 
+    def _give_up(self, task: asyncio.Task[Any]) -> None:
+        self._late.add(task)
+        task.cancel()
+
 
 class _Refusals:
-    """Counts every refusal and logs the first of a kind, then at most one line in ten seconds: floods are cheap."""
+    """Counts every refusal; floods of them make one line a minute."""
 
     def __init__(self) -> None:
         self._counters = {
             reason: webhook_requests.labels(reason)
             for reason in ("bad_signature", "too_large", "timeout", "overloaded")
         }
-        self._since_logged = dict.fromkeys(self._counters, 0)
-        self._logged_at = dict.fromkeys(self._counters, float("-inf"))
+        self._flood = log.Flood(_log, "webhooks_refused", "reason")
 
     def note(self, reason: str) -> None:
         self._counters[reason].inc()
-        self._since_logged[reason] += 1
-        now = time.monotonic()
-        if now - self._logged_at[reason] > _LOG_EVERY_S:
-            _log.warning("webhooks_refused", reason=reason, count=self._since_logged[reason])
-            self._logged_at[reason] = now
-            self._since_logged[reason] = 0
+        self._flood.note(reason)
 
 
 _count_accepted = webhook_requests.labels(KeepResult.ACCEPTED.value).inc
@@ -204,7 +218,7 @@ _count_error = webhook_requests.labels("error").inc
 _observe = webhook_ack_seconds.observe
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, readers: _Readers) -> bytes | None:
     """The body; None when it is too large. Raises :class:`_Gone`."""
     parts: list[bytes] = []
     size = 0
@@ -219,6 +233,7 @@ async def _read(receive: Receive) -> bytes | None:
         size += len(part)
         if size > MAX_BODY_BYTES:
             return None
+        readers.hold(len(part))
         parts.append(part)
         if not more:
             return b"".join(parts)

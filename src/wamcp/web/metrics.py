@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from wamcp.access.doorkeeper import Doorkeeper
 from wamcp.archive import unknowns
 from wamcp.archive.asking import asking
 from wamcp.db.session import Pool
@@ -23,6 +24,12 @@ webhook_ack_seconds = Histogram(
     "wamcp_webhook_ack_seconds",
     "From a webhook's first byte to the commit that keeps it.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
+    registry=REGISTRY,
+)
+connections_cut = Counter(
+    "wamcp_connections_cut",
+    "Connections ended since their client was too slow or they were too many.",
+    ["reason"],
     registry=REGISTRY,
 )
 Gauge("wamcp_build_info", "The version that is running.", ["version"], registry=REGISTRY).labels(version()).set(1)
@@ -72,6 +79,23 @@ def expose_unknowns(reader: Pool) -> None:
 
 
 _exposed: list[Collector] = []
+
+
+def expose_door(door: str, keeper: Doorkeeper) -> None:
+    """Has every scrape tell how many the newest ``keeper`` given for ``door`` refused."""
+    if not _keepers:
+        read_at_scrape(_refusals)
+    _keepers[door] = keeper
+
+
+_keepers: dict[str, Doorkeeper] = {}
+
+
+def _refusals() -> Iterable[Reading]:
+    for door, keeper in _keepers.items():
+        label = {"door": door}
+        yield Reading("wamcp_auth_failures_total", "Requests without a valid key or token.", keeper.refused, label)
+        yield Reading("wamcp_rate_limited_total", "Requests of keys that asked too often.", keeper.limited, label)
 
 
 def exposition(accept: str = "") -> tuple[bytes, str]:
