@@ -12,7 +12,7 @@ import psycopg
 
 from bench.corpus import BEGIN, SPAN, Corpus, load
 from bench.corpus_documents import load_pages
-from bench.measure import percentile, print_table
+from bench.measure import cpu_ms, percentile, print_table
 from wamcp.access.grants import admin_grant
 from wamcp.archive import conversations, messages
 from wamcp.archive.asking import asking
@@ -29,7 +29,6 @@ from wamcp.settings import load as load_settings
 
 GRANT = admin_grant("bench")
 REPETITIONS = 20
-NAIVE_REPETITIONS = 2
 NAIVE_TIMEOUT_MS = 10_000
 SERVER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "256MB"}
 LATE = BEGIN + SPAN - timedelta(days=30)
@@ -45,6 +44,7 @@ class Case:
     texts: list[str]
     filters: list[dict[str, Any]] = field(default_factory=lambda: [{}])
     ours: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
     naive: list[float] = field(default_factory=list)
     hits: int = 0
     matched_by: str = ""
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pages", type=int, default=200_000)
     parser.add_argument("--url", help="a database that an earlier run filled (see --keep-open)")
+    parser.add_argument("--naive", type=int, default=2, help="how often each case is asked the naive way")
     parser.add_argument("--keep-open", type=int, default=0, metavar="SECONDS", help="leave the database up afterwards")
     options = parser.parse_args()
     corpus = Corpus(options.rows)
@@ -72,7 +73,7 @@ def main() -> None:
                 owner.execute(f"SET statement_timeout = {NAIVE_TIMEOUT_MS}")
                 cases = list(_cases(corpus, _order_number(owner)))
                 for case in cases:
-                    _run(case, pool, owner)
+                    _run(case, pool, owner, options.naive)
                 _print_cases(cases)
             _print_reads(corpus, pool)
         if options.keep_open:
@@ -163,19 +164,22 @@ def _order_number(owner: psycopg.Connection) -> str:
     return str(row.fetchall()[0][0])
 
 
-def _run(case: Case, pool: Pool, owner: psycopg.Connection) -> None:
+def _run(case: Case, pool: Pool, owner: psycopg.Connection, naive_repetitions: int) -> None:
     for repetition in range(max(REPETITIONS, len(case.texts))):
         query = case.query(repetition)
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time() * 1000
         try:
             with asking(pool) as connection:
+                server = connection.info.backend_pid
+                used += cpu_ms(server)
                 page = search(connection, GRANT, query)
+            case.cpu.append(time.process_time() * 1000 + cpu_ms(server) - used)
             case.hits, case.matched_by = len(page.items), page.matched_by
         except TooSlow:
             case.timeouts += 1
         if repetition > 0:  # the first call of a case pays for cold pages
             case.ours.append((time.perf_counter() - began) * 1000)
-        if repetition < NAIVE_REPETITIONS:
+        if repetition < naive_repetitions:
             began = time.perf_counter()
             with suppress(psycopg.errors.QueryCanceled):
                 _naively(owner, query)
@@ -212,11 +216,12 @@ def _print_cases(cases: list[Case]) -> None:
                 f"{percentile(case.ours, 0.5):.1f}",
                 f"{late:.1f}",
                 _verdict(case.goal_ms, late),
-                f"{min(case.naive):.1f}",
+                f"{percentile(case.cpu[1:], 0.5):.1f}",
+                f"{min(case.naive):.1f}" if case.naive else "-",
                 f"{case.hits} {case.matched_by}" + (f" ({case.timeouts} too slow)" if case.timeouts else ""),
             ]
         )
-    print_table(["search", "p50 ms", "p95 ms", "goal", "naive (messages alone) ms", "hits"], rows)
+    print_table(["search", "p50 ms", "p95 ms", "goal", "CPU ms", "naive (messages alone) ms", "hits"], rows)
 
 
 def _verdict(goal: float | None, late: float) -> str:
