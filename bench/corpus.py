@@ -26,7 +26,7 @@ _ALPHABETS = {
     "hi": ("कखगचजटडतदनपबमयरलवसह", ["ा", "ि", "ी", "ु", "े", "ो"]),
     "ar": ("بتثجحدرسشصطعفقكلمنه", "اوي"),
 }
-_SHARES = {"en": 40, "pt": 15, "es": 15, "id": 10, "hi": 10, "ar": 10}
+SHARES = {"en": 40, "pt": 15, "es": 15, "id": 10, "hi": 10, "ar": 10}
 _INDEXES = ("messages_words", "messages_conversation", "messages_number")
 
 
@@ -52,7 +52,7 @@ class Corpus:
     def messages(self) -> Iterator[tuple[object, ...]]:
         """(conversation, outbound, type, sent_at, text, search_text), oldest first, more of them every month."""
         chance = self.chance
-        languages = chance.choices(list(_SHARES), list(_SHARES.values()), k=self.conversations)
+        languages = chance.choices(list(SHARES), list(SHARES.values()), k=self.conversations)
         for number in range(self.rows):
             share = ((number + chance.random()) / self.rows) ** 0.6
             conversation = self.conversation()

@@ -27,6 +27,11 @@ def tree_cpu_seconds(pid: int) -> float:
     return total
 
 
+def cpu_ms(pid: int) -> float:
+    """Milliseconds of CPU that the first thread of ``pid`` has had, to the microsecond."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value below which ``share`` (0 to 1) of ``values`` lie; nan when there are none."""
     ordered = sorted(values)

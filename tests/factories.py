@@ -1,6 +1,6 @@
 """A small archive written in SQL, and the logins to read it with; stories with invented people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from wamcp.access.grants import Grant, admin_grant
-from wamcp.db import logins
+from wamcp.db import documents, logins
 from wamcp.db.session import Pool, open_pool
 from wamcp.settings import Settings, load
-from wamcp.vocabulary import STATUS_RANK, Actor
+from wamcp.vocabulary import STATUS_RANK, Actor, DocumentState
 from wamcp.words import fold
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -104,6 +104,40 @@ class Archive:
             *(number, wamid, conversation, None if outbound else person, direction, kind, at, day, reply_to),
             *(text, fold(text)),
         )
+
+    def document(
+        self,
+        message: int,
+        pages: Sequence[str],
+        *,
+        file_name: str | None = "scan.pdf",
+        mime_type: str = "application/pdf",
+        confidence: float | None = None,
+    ) -> int:
+        """A document of a message that was read; empty pages have no rows, as when a worker reads."""
+        file = self._id(
+            "INSERT INTO media (phone_number_id, direction, state, mime_type, filename)"
+            " SELECT n.phone_number_id, m.direction, 'stored', %s, %s"
+            " FROM messages m JOIN numbers n ON n.id = m.number_id WHERE m.id = %s RETURNING id",
+            *(mime_type, file_name, message),
+        )
+        row_id = self._id(
+            "INSERT INTO documents (number_id, wamid, media_row_id, conversation_id, sent_at, day, state)"
+            " SELECT number_id, wamid, %s, conversation_id, sent_at, day, 'extracting' FROM messages WHERE id = %s"
+            " RETURNING id",
+            *(file, message),
+        )
+        source = "text" if confidence is None else "ocr"
+        documents.note_read(
+            self.connection,
+            documents.WantedDocument(row_id, "", None, None, 0, 0, 0, False),
+            documents.ReadDocument(
+                *(DocumentState.DONE, None, mime_type, None, len(pages), False, "test", None, None, None, None),
+                *(confidence, None, 1, {}),
+            ),
+            [documents.ReadPage(n, source, None, confidence, text) for n, text in enumerate(pages, start=1)],
+        )
+        return row_id
 
     def _id(self, statement: str, *values: object) -> int:
         row = self.connection.execute(statement, values).fetchone()

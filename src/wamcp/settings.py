@@ -201,7 +201,8 @@ class Settings(BaseModel):
     substring_index: bool = setting(
         False,
         "WAMCP_SUBSTRING_INDEX",
-        text="Keep a trigram index, so that searching inside words covers every message (costs disk and writes).",
+        text="Keep trigram indexes, so that searching inside words covers every message and document"
+        " (costs disk and writes).",
     )
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = setting(

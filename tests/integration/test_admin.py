@@ -89,6 +89,31 @@ def test_search_answers_with_words_then_with_letters(archive: Archive, client: T
         assert answer.json()["matched_by"] == matched_by
 
 
+def test_search_finds_inside_documents(archive: Archive, client: TestClient) -> None:
+    conversation = archive.conversation()
+    message = archive.message(conversation, "scan.pdf", kind="document")
+    document = archive.document(message, ["cover", "Invoice 4711"], confidence=0.5)
+    plain = archive.message(conversation, "which invoice?", NOON + minutes(1))
+    found = client.get("/admin/search/messages?q=invoice", headers=KEY).json()["messages"]
+    told = [(item["id"], item["text"]) for item in found]
+    assert told == [(f"m{plain}", "which invoice?"), (f"m{message}", "scan.pdf")]
+    assert found[0]["document"] is None
+    assert found[1]["document"] == {
+        "id": f"d{document}",
+        "file_name": "scan.pdf",
+        "mime_type": "application/pdf",
+        "pages": [2],
+        "page_count": 1,
+        "snippet": "Invoice 4711",
+        "confidence": 0.5,
+    }
+    assert audited(archive)[-1]["refs"] == [f"m{plain}", f"m{message}", f"d{document}"]
+    only = client.get("/admin/search/messages?q=invoice&search_in=documents", headers=KEY).json()["messages"]
+    assert [item["id"] for item in only] == [f"m{message}"]
+    listed = client.get(f"/admin/conversations/{conversation}/messages", headers=KEY).json()["messages"]
+    assert "document" not in listed[0]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [

@@ -107,6 +107,8 @@ def test_what_was_read_is_kept_page_by_page(db: psycopg.Connection) -> None:
     ]
     assert rows(db, "SELECT page FROM document_pages WHERE tsv @@ '''請求'' <-> ''求書'''::tsquery") == [(2,)]
     assert rows(db, "SELECT page FROM document_pages ORDER BY id DESC") == [(1,), (2,)]
+    marked = "SELECT DISTINCT direction, type FROM document_pages WHERE tsv @@ '''/document'''::tsquery"
+    assert rows(db, marked) == [("inbound", "document")]
 
 
 def test_the_same_bytes_are_read_once(db: psycopg.Connection) -> None:

@@ -28,6 +28,17 @@ def test_migrating_twice_changes_nothing(settings: Settings) -> None:
     assert head() == HEAD
 
 
+def test_letters_inside_words_have_indexes_where_they_are_wanted(database_url: str) -> None:
+    for _ in range(2):
+        migrate(load({"DATABASE_URL": database_url, "WAMCP_SUBSTRING_INDEX": "true"}))
+    with psycopg.connect(database_url) as connection:
+        made = connection.execute(
+            "SELECT indrelid::regclass::text FROM pg_index WHERE indexrelid::regclass::text LIKE '%_substring'"
+            " AND indisvalid ORDER BY 1"
+        ).fetchall()
+    assert made == [("document_pages",), ("messages",)]
+
+
 def test_the_first_migration_can_be_undone(database_url: str) -> None:
     from alembic import command
 

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tests.factories import ADMIN, NOON, Archive, grant, minutes
+from wamcp.archive import substring
 from wamcp.archive.asking import asking
 from wamcp.archive.search import SearchQuery, search
+from wamcp.archive.searched import MESSAGES
 from wamcp.archive.views import SearchPage
 from wamcp.db.session import Pool
 from wamcp.errors import BadCursor, NotVisible, Rejected, TooSlow
@@ -107,14 +109,14 @@ def test_letters_are_found_when_words_are_not(filled: Archive, reader: Pool, tex
     found = asked(reader, text)
     if found.matched_by == "substring":
         assert found.covered is not None
-        assert "every message" in found.covered
+        assert "every message and document" in found.covered
     assert [item.text for item in found.items] == [TEXTS[place] for place in places]
 
 
 def test_looking_for_letters_goes_on_beyond_its_bound(
     filled: Archive, reader: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wamcp.archive.substring.NEWEST_ROWS", 5)
+    monkeypatch.setitem(substring.NEWEST_ROWS, MESSAGES, 5)
     seen, cursor = [], None
     for _ in range(4):
         found = asked(reader, "nvoic", cursor=cursor)
@@ -134,10 +136,109 @@ def test_an_index_makes_letters_cover_everything(
     filled.connection.execute(
         "CREATE INDEX messages_substring ON messages USING gin (public.wa_norm(text) public.gin_trgm_ops)"
     )
-    monkeypatch.setattr("wamcp.archive.substring.NEWEST_ROWS", 5)
+    monkeypatch.setitem(substring.NEWEST_ROWS, MESSAGES, 5)
     found = asked(reader, "nvoic")
     assert [item.text for item in found.items] == [TEXTS[0]]
     assert found.next_cursor is None
+
+
+def test_words_are_found_inside_documents(archive: Archive, reader: Pool) -> None:
+    conversation = archive.conversation()
+    before, carrier, after = (
+        archive.message(conversation, text, NOON + minutes(n), kind=kind)
+        for n, (text, kind) in enumerate([("the parcel", "text"), ("scan.pdf", "document"), ("parcel again", "text")])
+    )
+    pages = ["nothing here", "where is the Parcel?", *["parcel"] * 12, ""]
+    document = archive.document(carrier, pages, confidence=0.75)
+    items = asked(reader, "parcel").items
+    assert [item.id for item in items] == [after, carrier, before]
+    hit = items[1].document
+    assert hit is not None and items[0].document is items[2].document is None
+    assert (hit.id, hit.file_name, hit.mime_type) == (document, "scan.pdf", "application/pdf")
+    assert (hit.pages, hit.page_count) == (tuple(range(2, 12)), 13)
+    assert hit.snippet == "where is the Parcel?" and hit.confidence == 0.75
+    assert [item.id for item in asked(reader, "parcel", search_in="messages").items] == [after, before]
+    assert [item.id for item in asked(reader, "parcel", search_in="documents").items] == [carrier]
+    letters = asked(reader, "arce")
+    assert letters.matched_by == "substring" and letters.items == items
+    assert letters.covered is not None and "message and document" in letters.covered
+    assert asked(reader, "nothing parcel", search_in="documents").items == [], "the words stand on different pages"
+
+
+def test_a_message_is_not_told_beside_its_document(archive: Archive, reader: Pool) -> None:
+    conversation = archive.conversation()
+    carrier = archive.message(conversation, "parcel.pdf the parcel list", kind="document")
+    lone = archive.message(conversation, "parcel.pdf", NOON + minutes(1), kind="document")
+    archive.document(lone, ["something else"])
+    documents = [archive.document(carrier, ["parcel 1"]), archive.document(carrier, ["parcel 2"])]
+    found = [(item.id, item.document and item.document.id) for item in asked(reader, "parcel").items]
+    assert found == [(lone, None), (carrier, documents[1]), (carrier, documents[0])]
+    cursor, seen = None, []
+    while True:
+        page = asked(reader, "parcel", limit=1, cursor=cursor)
+        seen += [(item.id, item.document and item.document.id) for item in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+    assert seen == found
+
+
+def test_who_may_not_see_documents_learns_of_none(archive: Archive, reader: Pool) -> None:
+    conversation = archive.conversation()
+    carrier = archive.message(conversation, "look at this", kind="document")
+    archive.message(conversation, "a word", NOON + minutes(1))
+    bearer = grant(documents=False)
+    questions = [
+        SearchQuery(text, search_in=search_in)
+        for text in ("secret", "ecre", "word")
+        for search_in in ("all", "documents", "messages")
+    ]
+
+    def answers() -> list[SearchPage]:
+        with asking(reader) as connection:
+            return [search(connection, bearer, query) for query in questions]
+
+    without = answers()
+    archive.document(carrier, ["the secret word"])
+    assert answers() == without
+    with asking(reader) as connection:
+        assert search(connection, grant(since=NOON + minutes(1)), SearchQuery("secret")).items == []
+        assert search(connection, grant(numbers=frozenset()), SearchQuery("secret")).items == []
+        assert search(connection, grant(), SearchQuery("secret")).items[0].document is not None
+
+
+def test_the_snippet_of_a_long_page_is_around_the_match(archive: Archive, reader: Pool) -> None:
+    carrier = archive.message(archive.conversation(), "long", kind="document")
+    filler = "lorem ipsum dolor " * 1_000
+    archive.document(carrier, [f"{filler}the Été invoice {filler}"])
+    for text in ("invoice", "ete", "nvoic"):
+        found = asked(reader, text)
+        assert found.items[0].document is not None
+        snippet = found.items[0].document.snippet
+        assert "Été invoice" in snippet and len(snippet) <= 1_200 and snippet.startswith(("lorem", "ipsum", "dolor"))
+
+
+def test_reading_pages_for_letters_is_bounded_by_bytes(
+    archive: Archive, reader: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = archive.conversation()
+    for n in range(4):
+        carrier = archive.message(conversation, "x", NOON + minutes(n), kind="document")
+        archive.document(carrier, ["first " * 100, "the invoice"])
+    monkeypatch.setattr(substring, "NEWEST_BYTES", 700)
+    cursor, seen, pages = None, [], 0
+    while pages < 10:
+        found = asked(reader, "nvoic", cursor=cursor)
+        seen += [item.document.id for item in found.items if item.document]
+        pages += 1
+        if (cursor := found.next_cursor) is None:
+            break
+        assert found.covered is not None and "back to" in found.covered
+    assert len(seen) == len(set(seen)) == 4 and 2 <= pages < 10
+    archive.connection.execute(
+        "CREATE INDEX document_pages_substring ON document_pages USING gin (public.wa_norm(text) public.gin_trgm_ops)"
+    )
+    found = asked(reader, "nvoic")
+    assert len(found.items) == 4 and found.next_cursor is None
 
 
 def test_filters_narrow_what_is_found(archive: Archive, reader: Pool) -> None:

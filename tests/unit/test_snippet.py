@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wamcp.archive import marking
 from wamcp.mcp.snippet import AFTER, BEFORE, snippet
 
 
@@ -52,3 +53,19 @@ def test_a_snippet_is_a_piece_of_the_text_whatever_is_asked(text: str, query: st
     text = text.translate(dict.fromkeys(map(ord, "«»…")))
     bare = snippet(text, query, words=words).translate(dict.fromkeys(map(ord, "«»…")))
     assert bare in text and len(bare) <= BEFORE + AFTER
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [("invoice", True), ("faktura", True), ("nvoic", False), ("ÉTÉ invoice", True), ("请求", True)]
+)
+def test_of_a_long_text_the_part_around_the_first_match_is_told(query: str, words: bool) -> None:
+    text = f"{'invoices and fakturas ' * 200}the ete Invoice, 请求书 Faktura {'tail ' * 2_000}"
+    part = marking.around(text, query, words=words)
+    assert len(part) <= marking.BEFORE + marking.AFTER and part in text
+    first = "invoices" if query == "nvoic" else "the ete Invoice"
+    assert first in part and marking.spans(part, query, words=words)
+
+
+def test_of_a_text_without_a_visible_match_the_beginning_is_told() -> None:
+    text = "word " * 1_000
+    assert text.startswith(marking.around(text, "absent")) and marking.around("short", "absent") == "short"

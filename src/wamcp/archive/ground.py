@@ -1,19 +1,20 @@
-"""The ground of a search: which messages are looked through at all, and the newest of them."""
+"""The ground of a search: which messages, or pages of documents, are looked through at all, and the newest of them."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from wamcp.archive.scope import Scope
+from wamcp.archive.searched import MESSAGES, Position, Searched
 from wamcp.db.session import ReadConnection
-
-Position = tuple[datetime, int]
-"""Where a message stands among all, newest first: its time (UTC) and row id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Messages in ``scope`` that pass the filters; ``after`` is inclusive, ``before`` exclusive, ``start`` too."""
+    """Rows ``m`` in ``scope`` that pass the filters; ``after`` is inclusive, ``before`` exclusive, ``start`` too.
+
+    A page of a document has the number, the conversation, the time, the direction and the type of its message.
+    """
 
     connection: ReadConnection
     scope: Scope
@@ -24,6 +25,7 @@ class Ground:
     after: datetime | None = None
     before: datetime | None = None
     start: Position | None = None
+    searched: Searched = MESSAGES
 
     def parameters(self) -> dict[str, Any]:
         """The values of :meth:`place` and :meth:`filters`."""
@@ -63,7 +65,7 @@ class Ground:
         return " AND ".join(parts)
 
     def newest(self, columns: str, count: int) -> str:
-        """The SQL of the newest ``count`` messages, merged from one index range for each number."""
+        """The SQL of the newest ``count`` rows, merged from one index range for each number."""
         if self.conversation_id is not None:
             return self._range(columns, "true", count)
         ranges = [f"({self._range(columns, f'm.number_id = {int(number)}', count)})" for number in self.scope.numbers]
@@ -73,7 +75,10 @@ class Ground:
         return f"SELECT * FROM ({merged}) m ORDER BY m.sent_at DESC, m.id DESC LIMIT {count:d}"
 
     def days(self) -> list[tuple[int, int]]:
-        """(day, messages on it), newest day first, for the numbers in scope and the bounds of time."""
+        """(day, messages on it), newest day first, for the numbers in scope and the bounds of time.
+
+        Pages have no counts of their own; they are of the same days.
+        """
         latest = min((moment for moment in (self.before, self.start and self.start[0]) if moment), default=None)
         earliest = max((moment for moment in (self.after, self.scope.since) if moment), default=None)
         rows = self.connection.execute(
@@ -88,7 +93,7 @@ class Ground:
 
     def _range(self, columns: str, number: str, count: int) -> str:
         return (
-            f"SELECT {columns} FROM messages m WHERE {number} AND {self.place()}"
+            f"SELECT {columns} FROM {self.searched.table} m WHERE {number} AND {self.place()}"
             f" ORDER BY m.sent_at DESC, m.id DESC LIMIT {count:d}"
         )
 

@@ -1,84 +1,124 @@
-"""When words find nothing: letters inside words, in the newest messages, or in all when there is an index for it."""
+"""When words find nothing: letters inside words, in the newest rows, or in all when there is an index for it."""
 
 from dataclasses import dataclass
 
 from wamcp.archive.conversations import like_pattern
-from wamcp.archive.ground import Ground, Position
+from wamcp.archive.ground import Ground
+from wamcp.archive.searched import MESSAGES, PAGE_IDS, PAGES, Position
 from wamcp.archive.shapes import bare_letters
+from wamcp.db.session import ReadConnection
 from wamcp.words import literals
 
-NEWEST_ROWS = 20_000
-"""So many messages are read in one go without an index."""
+NEWEST_ROWS = {MESSAGES: 20_000, PAGES: 1_200}
+"""So many rows are read in one go without an index; of pages never fewer than one document can have ..."""
+NEWEST_BYTES = 4_000_000
+"""... and of their text no more than this, or one document."""
 _TRIGRAM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Row ids, newest first; ``stopped_at``: how far was looked, when too few were found and older are left."""
+class Letters:
+    """What to look for, as patterns for LIKE by the names of their parameters: all must be found."""
 
-    ids: list[int]
+    patterns: dict[str, str]
+
+    def match(self, letters: str) -> str:
+        """The predicate on ``letters``, a text without accents and capitals."""
+        return " AND ".join(f"{letters} LIKE %({name})s" for name in self.patterns)
+
+    @property
+    def fit_an_index(self) -> bool:
+        """Whether one of them is long enough for trigrams to tell where it may be."""
+        return max(map(len, self.patterns.values())) >= _TRIGRAM + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, newest first; ``stopped_at``: how far was looked, when too few were found and older are left."""
+
+    things: list[Position]
     stopped_at: Position | None
 
 
-def newest_with_letters(ground: Ground, text: str) -> Found:
-    """The newest ``ground.wanted`` messages that have every piece of ``text`` somewhere, accents and case aside."""
-    patterns = _patterns(ground, text)
-    found = _among_newest(ground, patterns)
-    if found.stopped_at is None or not _has_index(ground) or max(map(len, patterns.values())) < _TRIGRAM + 2:
-        return found
-    return Found(_by_index(ground, patterns), None)
-
-
-def _patterns(ground: Ground, text: str) -> dict[str, str]:
-    rows = ground.connection.execute(
-        "SELECT public.wa_norm(piece), piece FROM unnest(%s::text[]) AS piece", [literals(text)]
-    )
+def letters_of(connection: ReadConnection, text: str) -> Letters:
+    """Every piece of ``text``, accents and case aside."""
+    rows = connection.execute("SELECT public.wa_norm(piece), piece FROM unnest(%s::text[]) AS piece", [literals(text)])
     # An accent by itself is nothing without accents, and nothing is found everywhere.
-    return {f"piece{number}": like_pattern(letters or piece) for number, (letters, piece) in enumerate(rows)}
+    patterns = {f"piece{number}": like_pattern(letters or piece) for number, (letters, piece) in enumerate(rows)}
+    return Letters(patterns)
 
 
-def _among_newest(ground: Ground, patterns: dict[str, str]) -> Found:
-    newest = ground.newest("m.id, m.sent_at, m.text, m.direction, m.type", NEWEST_ROWS)
+def newest_with_letters(ground: Ground, letters: Letters) -> Found:
+    """The newest ``ground.wanted`` things that have all of ``letters`` somewhere."""
+    found = _among_newest(ground, letters)
+    if found.stopped_at is None or not letters.fit_an_index or not _has_index(ground):
+        return found
+    return Found(_by_index(ground, letters), None)
+
+
+def _among_newest(ground: Ground, letters: Letters) -> Found:
+    most = NEWEST_ROWS[ground.searched]
+    newest = ground.newest("m.id, m.sent_at, m.text, m.direction, m.type", most)
     row = ground.connection.execute(
         f"""
-        WITH newest AS MATERIALIZED ({newest}),
+        WITH newest AS MATERIALIZED ({newest}), near AS MATERIALIZED ({_near(ground)}),
           spelt AS (
-            SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM newest m
+            SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM near m
             WHERE {ground.filters()} ORDER BY m.sent_at DESC, m.id DESC OFFSET 0),
-          hits AS MATERIALIZED (SELECT ARRAY(
-            SELECT m.id FROM spelt m WHERE {_match("m.letters", patterns)}
-            ORDER BY m.sent_at DESC, m.id DESC LIMIT %(wanted)s) AS ids)
-        SELECT hits.ids,
-          CASE WHEN cardinality(hits.ids) < %(wanted)s THEN (SELECT count(*) FROM newest) END,
-          CASE WHEN cardinality(hits.ids) < %(wanted)s THEN (SELECT min(sent_at) FROM newest) END,
-          CASE WHEN cardinality(hits.ids) < %(wanted)s
-            THEN (SELECT id FROM newest ORDER BY sent_at, id LIMIT 1) END
-        FROM hits""",
-        {**ground.parameters(), **patterns},
+          hits AS MATERIALIZED (
+            {ground.searched.things} FROM spelt m WHERE {letters.match("m.letters")}
+            ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s),
+          are AS MATERIALIZED (SELECT (SELECT count(*) FROM hits) < %(wanted)s AS few)
+        SELECT ARRAY(SELECT sent_at FROM hits ORDER BY sent_at DESC, thing DESC),
+          ARRAY(SELECT thing FROM hits ORDER BY sent_at DESC, thing DESC),
+          CASE WHEN few THEN (SELECT count(*) FROM newest) = %(most)s
+            OR (SELECT count(*) FROM newest) > (SELECT count(*) FROM near) END,
+          CASE WHEN few THEN ARRAY(SELECT m.id FROM near m ORDER BY m.sent_at DESC, m.id DESC LIMIT 1) END,
+          CASE WHEN few THEN ARRAY(SELECT m.id FROM near m ORDER BY m.sent_at, m.id LIMIT 1) END,
+          CASE WHEN few THEN (SELECT min(m.sent_at) FROM near m) END
+        FROM are""",
+        {**ground.parameters(), **letters.patterns, "most": most},
     ).fetchone()
     assert row is not None
-    ids, read, sent, row_id = row
-    return Found(ids, (sent, row_id) if read == NEWEST_ROWS else None)
+    moments, ids, stopped, first, last, sent_at = row
+    things: list[Position] = list(zip(moments, ids, strict=True))
+    if not stopped:
+        return Found(things, None)
+    if ground.searched == MESSAGES:
+        return Found(things, (sent_at, last[0]))
+    begun, ended = first[0] // PAGE_IDS, last[0] // PAGE_IDS
+    # The last document may not have been read to its end, but for one that was read alone.
+    stop = (sent_at, ended if begun == ended else ended + 1)
+    return Found([thing for thing in things if thing >= stop], stop)
 
 
-def _by_index(ground: Ground, patterns: dict[str, str]) -> list[int]:
+def _near(ground: Ground) -> str:
+    """The SQL of those of the newest rows that are read; ``newest`` has them all."""
+    if ground.searched == MESSAGES:
+        return "SELECT * FROM newest"
+    return f"""
+      SELECT * FROM (
+        SELECT m.*, sum(octet_length(m.text)) OVER newer - octet_length(m.text) AS bytes,
+          first_value(m.id / {PAGE_IDS}) OVER newer AS first
+        FROM newest m WINDOW newer AS (ORDER BY m.sent_at DESC, m.id DESC)) m
+      WHERE m.bytes < {NEWEST_BYTES:d} OR m.id / {PAGE_IDS} = m.first"""
+
+
+def _by_index(ground: Ground, letters: Letters) -> list[Position]:
     rows = ground.connection.execute(
         f"""
-        WITH hits AS MATERIALIZED (
-          SELECT m.id, m.sent_at FROM messages m
-          WHERE {_match("public.wa_norm(m.text)", patterns)} AND {ground.place()} AND {ground.filters()})
-        SELECT id FROM hits ORDER BY sent_at DESC, id DESC LIMIT %(wanted)s""",
-        {**ground.parameters(), **patterns},
+        WITH m AS MATERIALIZED (
+          SELECT m.id, m.sent_at FROM {ground.searched.table} m
+          WHERE {letters.match("public.wa_norm(m.text)")} AND {ground.place()} AND {ground.filters()})
+        {ground.searched.things} FROM m ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s""",
+        {**ground.parameters(), **letters.patterns},
     )
-    return [row[0] for row in rows]
-
-
-def _match(letters: str, patterns: dict[str, str]) -> str:
-    return " AND ".join(f"{letters} LIKE %({name})s" for name in patterns)
+    return [(sent_at, thing) for sent_at, thing in rows]
 
 
 def _has_index(ground: Ground) -> bool:
     row = ground.connection.execute(
-        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass('public.messages_substring') AND indisvalid"
+        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid",
+        [f"public.{ground.searched.table}_substring"],
     ).fetchone()
     return row is not None

@@ -72,12 +72,30 @@ class RevisionView:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentHit:
+    """A document in which a search found something: the first ten ``pages`` with a match of ``page_count`` in all.
+
+    ``snippet`` is the text around the match on the first of them; ``confidence`` is None unless a machine read it from
+    a picture or heard it (0 to 1).
+    """
+
+    id: int
+    file_name: str | None
+    mime_type: str | None
+    pages: tuple[int, ...]
+    page_count: int
+    snippet: str
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class MessageView:
     """One message. ``sender`` is None when we wrote it; ``status`` is the furthest delivery state, if any is known.
 
     ``text`` is that of the last edit, where ``edited``. ``refers_to`` is what a reaction, an edit or a revocation is
     about. ``wamid``, ``reply_to`` and ``refers_to`` are None for who may not see phone numbers: Meta writes the
-    customer's into them; the row ids beside them are of messages that the bearer may see.
+    customer's into them; the row ids beside them are of messages that the bearer may see. ``document`` is what a search
+    found in a file of the message, None elsewhere.
     """
 
     id: int
@@ -99,6 +117,7 @@ class MessageView:
     refers_to: str | None = None
     refers_to_id: int | None = None
     forwarded: bool = False
+    document: DocumentHit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ Numbers = Annotated[
     list[str] | None,
     typer.Option(help="Only these numbers, by Meta's phone number ids, comma separated; may be repeated."),
 ]
-Documents = Annotated[bool, typer.Option("--documents", help="Documents too, once the archive reads them.")]
+Documents = Annotated[bool, typer.Option("--documents", help="Documents too: searches look inside them.")]
 Media = Annotated[bool, typer.Option("--media", help="Images inline too, once the archive fetches them.")]
 Since = Annotated[datetime | None, typer.Option(help="Only messages from then on (UTC).")]
 Phones = Annotated[bool, typer.Option("--phones", help="Show full phone numbers, not the last four digits.")]

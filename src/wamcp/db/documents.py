@@ -182,10 +182,9 @@ def reuse(connection: psycopg.Connection, document: WantedDocument, reader: str)
         if done.rowcount == 1:
             connection.execute("DELETE FROM document_pages WHERE document_id = %s", [document.id])
             connection.execute(
-                "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, source,"
-                " engine, confidence, text, search_text) SELECT d.id, p.page, d.number_id, d.conversation_id,"
-                " d.sent_at, d.day, p.source, p.engine, p.confidence, p.text, p.search_text"
-                " FROM documents d, document_pages p WHERE d.id = %s AND p.document_id = %s",
+                f"INSERT INTO document_pages ({_PAGE_COLUMNS}) SELECT {_PLACE}, p.page, p.source, p.engine,"
+                f" p.confidence, p.text, p.search_text FROM {_CARRIED}, document_pages p"
+                " WHERE d.id = %s AND p.document_id = %s",
                 [document.id, twin[0]],
             )
         return done.rowcount == 1
@@ -254,6 +253,12 @@ _DUE = (
     "d.state IN ('pending', 'downloading', 'extracting') AND d.next_attempt_at <= clock_timestamp()"
     " AND (d.lease_until IS NULL OR d.lease_until < clock_timestamp())"
 )
+_PAGE_COLUMNS = (
+    "document_id, number_id, conversation_id, sent_at, day, direction, type,"
+    " page, source, engine, confidence, text, search_text"
+)
+_PLACE = "d.id, d.number_id, d.conversation_id, d.sent_at, d.day, m.direction, m.type"
+_CARRIED = "documents d JOIN messages m ON m.number_id = d.number_id AND m.wamid = d.wamid"
 _KEEP = f"""
 WITH placed AS (
   SELECT m.number_id, m.wamid, x.media_row_id, m.conversation_id, m.sent_at, m.day, f.state, f.sha256
@@ -277,12 +282,10 @@ SET conversation_id = excluded.conversation_id, sent_at = excluded.sent_at, day 
 WHERE (d.conversation_id, d.sent_at) IS DISTINCT FROM (excluded.conversation_id, excluded.sent_at)
 RETURNING d.id
 """
-_KEEP_PAGES = """
-INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, source, engine, confidence,
-  text, search_text)
-SELECT d.id, u.page, d.number_id, d.conversation_id, d.sent_at, d.day, u.source, u.engine, u.confidence, u.text,
-  u.search_text
+_KEEP_PAGES = f"""
+INSERT INTO document_pages ({_PAGE_COLUMNS})
+SELECT {_PLACE}, u.page, u.source, u.engine, u.confidence, u.text, u.search_text
 FROM unnest(%s::int[], %s::text[], %s::text[], %s::real[], %s::text[], %s::text[])
-  AS u (page, source, engine, confidence, text, search_text), documents d
+  AS u (page, source, engine, confidence, text, search_text), {_CARRIED}
 WHERE d.id = %s
 """

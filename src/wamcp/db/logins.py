@@ -58,8 +58,8 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
         "ocr_languages", "confidence", "language", "duration_ms", "extracted_fields_json", "created_at", "read_at",
     ),
     "document_pages": (
-        "id", "document_id", "page", "number_id", "conversation_id", "sent_at", "day", "source", "engine",
-        "confidence", "text", "search_text", "tsv",
+        "id", "document_id", "page", "number_id", "conversation_id", "sent_at", "day", "direction", "type", "source",
+        "engine", "confidence", "text", "search_text", "tsv",
     ),
     "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "next_attempt_at"),
     "send_stops": ("code", "reason", "since", "probe_at"),

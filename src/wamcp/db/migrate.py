@@ -37,7 +37,7 @@ def migrate(settings: Settings) -> list[str]:
         _upgrade(url)
         _check_letters(connection)
         if settings.substring_index:
-            _create_substring_index(connection)
+            _create_substring_indexes(connection)
         refused = logins.create_logins(connection, settings)
     log.get(__name__).info("database_migrated", revision=head(), left_to_a_superuser=len(refused))
     return refused
@@ -87,8 +87,9 @@ def _check_letters(connection: psycopg.Connection) -> None:
         )
 
 
-def _create_substring_index(connection: psycopg.Connection) -> None:
-    connection.execute(
-        "CREATE INDEX CONCURRENTLY IF NOT EXISTS messages_substring ON messages"
-        " USING gin (public.wa_norm(text) public.gin_trgm_ops) WITH (fastupdate = on)"
-    )
+def _create_substring_indexes(connection: psycopg.Connection) -> None:
+    for table in ("messages", "document_pages"):
+        connection.execute(
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {table}_substring ON {table}"
+            " USING gin (public.wa_norm(text) public.gin_trgm_ops) WITH (fastupdate = on)"
+        )

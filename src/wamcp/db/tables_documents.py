@@ -66,6 +66,9 @@ Index("documents_of_media", _of.media_row_id)
 Index("documents_content", _of.sha256, postgresql_where=_of.sha256.isnot(None))
 Index("documents_due", _of.next_attempt_at, postgresql_where=text("state IN ('pending', 'downloading', 'extracting')"))
 
+_WORDS_AND_TYPE = """
+to_tsvector('public.wa', coalesce(search_text, text)) || array_to_tsvector(ARRAY['/' || left(type, 100)])
+"""
 document_pages = Table(
     "document_pages",
     metadata,
@@ -76,15 +79,18 @@ document_pages = Table(
     Column("conversation_id", BigInteger, nullable=False),
     Column("sent_at", moment, nullable=False),
     Column("day", Integer, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("type", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("engine", Text),
     Column("confidence", REAL),
     Column("text", Text, nullable=False),
     Column("search_text", Text),
-    Column("tsv", TSVECTOR, Computed("to_tsvector('public.wa', coalesce(search_text, text))", persisted=True)),
+    Column("tsv", TSVECTOR, Computed(_WORDS_AND_TYPE, persisted=True)),
     CheckConstraint("page BETWEEN 1 AND 1023"),
 )
 _page = document_pages.c
+Index("document_pages_document", _page.document_id)
 Index("document_pages_conversation", _page.conversation_id, _page.sent_at.desc(), _page.id.desc())
 Index("document_pages_number", _page.number_id, _page.sent_at.desc(), _page.id.desc())
 Index(

@@ -117,7 +117,8 @@ def sort_in_words(connection: psycopg.Connection) -> None:
     Sorted in together they cost half of what each costs alone, and the list, through which every search has to read,
     stays short. Harmless beside readers and writers.
     """
-    connection.execute("SELECT gin_clean_pending_list('messages_words')")
+    for index in ("messages_words", "document_pages_words"):
+        connection.execute("SELECT gin_clean_pending_list(%s)", [index])
 
 
 _NOT_SHOWN, _NOT_SAID = f"'{array(NOT_SHOWN)}'", f"'{array(NOT_SAID)}'"

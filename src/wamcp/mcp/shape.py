@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from wamcp.access.grants import Grant
-from wamcp.archive.views import ConversationView, MessageView, NumberView, ParticipantView, ReactionView
+from wamcp.archive.views import ConversationView, DocumentHit, MessageView, NumberView, ParticipantView, ReactionView
 from wamcp.mcp import sanitize
 from wamcp.mcp.budget import MAX_TEXT, Answer, add_notice
 from wamcp.mcp.snippet import snippet
-from wamcp.vocabulary import Direction, conversation_ref, message_ref, participant_ref
+from wamcp.vocabulary import Direction, conversation_ref, document_ref, message_ref, participant_ref
 
 MAX_NAME = 80
 MAX_REACTIONS = 10
@@ -58,7 +58,7 @@ def by_day(
 ) -> Answer:
     """Messages as rows under their days (UTC), in the order given; the names of their writers once.
 
-    Rows end with notes (edited, revoked, reactions ...) where there is something to note.
+    Rows end with notes (found in a document, edited, revoked, reactions ...) where there is something to note.
 
     ``query`` and ``words`` are those of :func:`snippet`; without ``query`` the rows have the texts themselves.
     """
@@ -92,7 +92,8 @@ def in_detail(messages: Sequence[MessageView], query: str | None = None, *, word
     for message in messages:
         cleaned = sanitize.clean(message.text)
         cut += len(cleaned.text) > MAX_TEXT
-        item = {
+        seen = sanitize.clean(message.document.snippet) if message.document is not None else cleaned
+        item: Answer = {
             "id": message_ref(message.id),
             "at": minute(message.sent_at),
             "conversation_id": conversation_ref(message.conversation_id),
@@ -106,12 +107,14 @@ def in_detail(messages: Sequence[MessageView], query: str | None = None, *, word
             "edited": message.edited,
             "revoked_at": minute(message.revoked_at),
             "reactions": reactions(message.reactions),
-            "flags": flags(cleaned),
-            "links": [{"host": host} for host in cleaned.hosts[:20]],
+            "flags": list(dict.fromkeys([*flags(cleaned), *flags(seen)])),
+            "links": [{"host": host} for host in list(dict.fromkeys([*cleaned.hosts, *seen.hosts]))[:20]],
             "untrusted_text": sanitize.cut(cleaned.text, MAX_TEXT),
         }
         if query is not None:
-            item["untrusted_snippet"] = snippet(cleaned.text, query, words=words)
+            item["untrusted_snippet"] = _text(message, query, words)[0]
+        if message.document is not None:
+            item["document"] = _document(message.document)
         items.append(item)
     answer: Answer = {"messages": items, "untrusted_names": names(messages)}
     _say_cut(answer, cut)
@@ -119,17 +122,19 @@ def in_detail(messages: Sequence[MessageView], query: str | None = None, *, word
 
 
 def refs(messages: Iterable[MessageView]) -> list[str]:
-    """The short ids of the messages, and of their conversations, each once."""
+    """The short ids of the messages, of their conversations and of documents found in them, each once."""
     found: dict[str, None] = {}
     for message in messages:
         found[conversation_ref(message.conversation_id)] = None
         found[message_ref(message.id)] = None
+        if message.document is not None:
+            found[document_ref(message.document.id)] = None
     return list(found)
 
 
 def notes(message: MessageView) -> str:
     """What is to be said of a message beside its text, in short; empty when there is nothing."""
-    told = []
+    told = [_found_in(message.document)] if message.document is not None else []
     if message.refers_to_id is not None:
         told.append(f"about {message_ref(message.refers_to_id)}")
     if message.forwarded:
@@ -183,7 +188,30 @@ def _emoji(reaction: ReactionView) -> str:
     return sanitize.clean_line(reaction.emoji, MAX_EMOJI)
 
 
+def _found_in(hit: DocumentHit) -> str:
+    """``found in document d12 pages 3 5, read by machine with confidence 0.82``."""
+    listed = f"page{'s' if len(hit.pages) > 1 else ''} {' '.join(map(str, hit.pages))}"
+    more = f" and {hit.page_count - len(hit.pages)} more" if hit.page_count > len(hit.pages) else ""
+    sure = f", read by machine with confidence {hit.confidence:.2f}" if hit.confidence is not None else ""
+    return f"found in document {document_ref(hit.id)} {listed}{more}{sure}"
+
+
+def _document(hit: DocumentHit) -> Answer:
+    return {
+        "id": document_ref(hit.id),
+        "untrusted_file_name": sanitize.clean_line(hit.file_name, MAX_NAME) if hit.file_name else None,
+        "mime_type": sanitize.clean_line(hit.mime_type, MAX_NAME) if hit.mime_type else None,
+        "pages": list(hit.pages),
+        "page_count": hit.page_count,
+        "confidence": None if hit.confidence is None else round(hit.confidence, 2),
+    }
+
+
 def _text(message: MessageView, query: str | None, words: bool) -> tuple[str, bool]:
+    if query is not None and message.document is not None:
+        name = sanitize.clean_line(message.document.file_name or "", MAX_NAME)
+        found = snippet(sanitize.clean(message.document.snippet).text, query, words=words)
+        return f"{name}: {found}" if name else found, False
     text = sanitize.clean(message.text).text
     if query is not None:
         return snippet(text, query, words=words), False

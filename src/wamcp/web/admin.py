@@ -11,7 +11,7 @@ from wamcp.archive.asking import asking
 from wamcp.archive.conversations import ConversationsQuery
 from wamcp.archive.messages import MessagesQuery
 from wamcp.archive.page import MAX_LIMIT
-from wamcp.archive.search import SearchQuery, search
+from wamcp.archive.search import SearchIn, SearchQuery, search
 from wamcp.web import answers, asked
 from wamcp.web.asked import Cursor, Limit, Moment
 
@@ -61,13 +61,14 @@ class SearchParameters(BaseModel):
     type: str | None = Query(None, description="A message type, e.g. `text`, `image`, `document`.")
     after: str | None = Query(None, description="ISO 8601, or seconds since 1970; inclusive.")
     before: str | None = Query(None, description="ISO 8601, or seconds since 1970; exclusive.")
+    search_in: SearchIn = Query("all", description="Only messages, only documents (the files of messages), or both.")
     limit: int = Query(50, ge=1, le=MAX_LIMIT)
     cursor: str | None = Query(None, description="`next_cursor` of the page before.")
 
 
 @router.get("/search/messages")
 def search_messages(request: Request, given: Annotated[SearchParameters, Query()]) -> answers.SearchResults:
-    """Messages with these words, newest first; when there are none, messages with these letters inside words."""
+    """Messages and documents with these words, newest first; when there are none, with these letters inside words."""
     query = SearchQuery(
         given.q,
         conversation_id=asked.conversation_id(given.conversation_id) if given.conversation_id is not None else None,
@@ -76,11 +77,13 @@ def search_messages(request: Request, given: Annotated[SearchParameters, Query()
         type=given.type,
         after=asked.moment(given.after),
         before=asked.moment(given.before),
+        search_in=given.search_in,
         limit=given.limit,
         cursor=given.cursor,
     )
     with asking(request.app.state.reader) as connection:
         page = search(connection, asked.grant_of(request), query)
     answer = answers.results(page)
-    asked.note_shown(request, [item.id for item in answer.messages])
+    documents = [item.document.id for item in answer.messages if item.document is not None]
+    asked.note_shown(request, [*(item.id for item in answer.messages), *documents])
     return answer

@@ -13,7 +13,7 @@ from wamcp.archive.views import (
     ReactionView,
     SearchPage,
 )
-from wamcp.vocabulary import conversation_ref, message_ref, participant_ref
+from wamcp.vocabulary import conversation_ref, document_ref, message_ref, participant_ref
 
 
 class Number(BaseModel):
@@ -91,6 +91,27 @@ class Message(BaseModel):
     status: str | None
 
 
+class DocumentFound(BaseModel):
+    """A document that matches: the first ten ``pages`` with a match of ``page_count``, and the text around the first.
+
+    ``confidence`` (0 to 1) is that of a machine that read a picture or heard a voice, null for text that is certain.
+    """
+
+    id: str
+    file_name: str | None
+    mime_type: str | None
+    pages: list[int]
+    page_count: int
+    snippet: str
+    confidence: float | None
+
+
+class MessageFound(Message):
+    """A message that matches; with ``document`` it is a file of the message in which the match is."""
+
+    document: DocumentFound | None
+
+
 class Conversations(BaseModel):
     """One page of conversations."""
 
@@ -108,7 +129,7 @@ class Messages(BaseModel):
 class SearchResults(BaseModel):
     """One page of search results, newest first; ``matched_by`` is words or substring."""
 
-    messages: list[Message]
+    messages: list[MessageFound]
     next_cursor: str | None
     matched_by: str
     covered: str | None
@@ -134,7 +155,7 @@ def messages(page: Page[MessageView]) -> Messages:
 def results(page: SearchPage) -> SearchResults:
     """A page of search results as JSON."""
     return SearchResults(
-        messages=[_message(item) for item in page.items],
+        messages=[_found(item) for item in page.items],
         next_cursor=page.next_cursor,
         matched_by=page.matched_by,
         covered=page.covered,
@@ -187,6 +208,20 @@ def _message(view: MessageView) -> Message:
         reactions=[Reaction(emoji=each.emoji, by=reacted(each)) for each in view.reactions],
         status=view.status,
     )
+
+
+def _found(view: MessageView) -> MessageFound:
+    hit = view.document
+    document = hit and DocumentFound(
+        id=document_ref(hit.id),
+        file_name=hit.file_name,
+        mime_type=hit.mime_type,
+        pages=list(hit.pages),
+        page_count=hit.page_count,
+        snippet=hit.snippet,
+        confidence=hit.confidence,
+    )
+    return MessageFound(**dict(_message(view)), document=document)
 
 
 def _number(view: NumberView) -> Number:

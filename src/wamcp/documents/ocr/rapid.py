@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -153,15 +153,14 @@ def _models() -> list[Path]:
 @contextmanager
 def _quick_yaml() -> Iterator[None]:
     """RapidOCR reads 85 kB of YAML twice when it is imported: with PyYAML's slow loader that is a second."""
-    import yaml
-
+    yaml: Any = import_module("yaml")
     slow = yaml.SafeLoader
     if yaml.__with_libyaml__:
-        yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc,assignment]
+        yaml.SafeLoader = yaml.CSafeLoader
     try:
         yield
     finally:
-        yaml.SafeLoader = slow  # type: ignore[misc]
+        yaml.SafeLoader = slow
 
 
 @cache

@@ -28,6 +28,7 @@ from wamcp.mcp.tools.parameters import (
     OnlyIn,
     OnlyType,
     Order,
+    SearchedIn,
     Sort,
     UpTo50,
     UpTo100,
@@ -98,13 +99,15 @@ def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
         type: OnlyType = None,
         after: After = None,
         before: Before = None,
+        search_in: SearchedIn = "all",
         sort: Sort = "newest",
         limit: UpTo50 = 20,
         response_format: Format = "concise",
         cursor: Cursor = None,
     ) -> Answer:
-        """Finds messages by words, in any language, newest first, with the matches marked « ». Accents and case do not
-        matter; numbers and codes are found whole. For context call get_messages with around_message_id."""
+        """Finds messages by words, also inside the documents they carry, in any language, newest first, matches marked
+        « ». Accents and case do not matter; numbers and codes are found whole. For context call get_messages with
+        around_message_id."""
         start, end = arguments.span(after, before)
         asked = arguments.words(query)
         if asked is None:
@@ -116,6 +119,7 @@ def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
             type=arguments.words(type),
             after=start,
             before=end,
+            search_in=search_in,
             cursor=cursor or None,
         )
         return _search_page(pool, wanted, limit or 20, detailed=response_format == "detailed")

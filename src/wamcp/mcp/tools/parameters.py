@@ -40,6 +40,10 @@ OnlyDirection = Annotated[
 OnlyType = Annotated[
     str | None, Field(max_length=40, description="Only this WhatsApp type, such as text, image, document.")
 ]
+SearchedIn = Annotated[
+    Literal["all", "messages", "documents"],
+    Field(description="messages: what was written; documents: the text of files sent along; all: both."),
+]
 UpTo100 = Annotated[int | None, Field(ge=1, le=100, description="Rows per page, 1 to 100.")]
 UpTo50 = Annotated[int | None, Field(ge=1, le=50, description="Hits per page, 1 to 50.")]
 UpTo200 = Annotated[int | None, Field(ge=1, le=200, description="Rows at most, 1 to 200.")]

@@ -35,9 +35,13 @@ CREATE TABLE document_pages (
   document_id bigint NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
   page integer NOT NULL CHECK (page BETWEEN 1 AND 1023),
   number_id integer NOT NULL, conversation_id bigint NOT NULL, sent_at timestamptz NOT NULL, day integer NOT NULL,
+  direction text NOT NULL, type text NOT NULL,
   source text NOT NULL, engine text, confidence real, text text NOT NULL, search_text text,
-  tsv tsvector GENERATED ALWAYS AS (to_tsvector('public.wa', coalesce(search_text, text))) STORED
+  tsv tsvector GENERATED ALWAYS AS (
+    to_tsvector('public.wa', coalesce(search_text, text)) || array_to_tsvector(ARRAY['/' || left(type, 100)])
+  ) STORED
 );
+CREATE INDEX document_pages_document ON document_pages (document_id);
 CREATE INDEX document_pages_conversation ON document_pages (conversation_id, sent_at DESC, id DESC);
 CREATE INDEX document_pages_number ON document_pages (number_id, sent_at DESC, id DESC);
 CREATE INDEX document_pages_words ON document_pages USING gin (number_id, conversation_id, day, tsv)
