@@ -20,7 +20,7 @@ from wamcp.archive.shapes import PARTICIPANT_COLUMNS, bare_letters, participant_
 from wamcp.archive.views import CarriedFileView, Page
 from wamcp.archive.views_documents import DocumentDetailView, DocumentPageView, DocumentView
 from wamcp.db.session import ReadConnection
-from wamcp.errors import NotVisible
+from wamcp.errors import NotVisible, Rejected
 from wamcp.vocabulary import document_ref
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -95,7 +95,6 @@ def get(connection: ReadConnection, grant: Grant, document_id: int) -> DocumentD
     return DocumentDetailView(
         document=_view(row, scope),
         storage_key=row["storage_key_raw"],
-        sha256=row["sha256"].hex() if row["sha256"] is not None else None,
         attempts=row["attempts"],
         extractor=row["extractor"],
         extractor_version=row["extractor_version"],
@@ -114,6 +113,31 @@ def texts(connection: ReadConnection, view: DocumentDetailView, pages: list[int]
         {"id": view.document.id, "pages": pages},
     )
     return dict(found.fetchall())
+
+
+def bookmark(grant: Grant, view: DocumentDetailView, place: int, offset: int) -> str:
+    """A cursor for reading on at a page and a character of it."""
+    return page.seal(grant, _Reading(view.document.id), [place, offset, _reading_of(view)])
+
+
+def bookmarked(grant: Grant, view: DocumentDetailView, cursor: str) -> tuple[int, int]:
+    """The page and the character in ``cursor``.
+
+    Raises `BadCursor`, and :class:`Rejected` when the document was read anew since, so that its places moved.
+    """
+    place, offset, reading = page.unseal(grant, _Reading(view.document.id), cursor)
+    if reading != _reading_of(view):
+        raise Rejected("The document was read anew meanwhile; call again without a cursor.")
+    return place, offset
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    document_id: int
+
+
+def _reading_of(view: DocumentDetailView) -> int:
+    return page.micros(view.document.read_at) if view.document.read_at is not None else 0
 
 
 def carried(connection: ReadConnection, grant: Grant, number_id: int, wamid: str) -> list[CarriedFileView]:
@@ -198,6 +222,7 @@ def _view(row: dict[str, Any], scope: Scope) -> DocumentView:
         filename=row["filename"],
         mime_type=row["mime_detected"] or row["mime_type"],
         size=row["size"],
+        sha256=row["sha256"].hex() if row["sha256"] is not None else None,
         state=row["state"],
         error_code=row["error_code"],
         explanation=explanation(row),

@@ -14,7 +14,7 @@ class DocumentView:
     ``explanation`` says in a sentence why there is no text, or not all of it, and what to do; ``waiting_since`` is None
     unless it still waits. ``size`` is in bytes, ``confidence`` 0 to 1 and None where nothing was read from pictures.
     ``fields`` are those of docs/documents.md, {} for what is no invoice; ``mime_type`` is what the bytes say, else what
-    the sender said. ``pages_read`` of ``pages_total`` pages were looked at.
+    the sender said; ``sha256`` (hex) is that of the bytes. ``pages_read`` of ``pages_total`` pages were looked at.
     """
 
     id: int
@@ -28,6 +28,7 @@ class DocumentView:
     filename: str | None
     mime_type: str | None
     size: int | None
+    sha256: str | None
     state: str
     error_code: str | None
     explanation: str | None
@@ -57,12 +58,11 @@ class DocumentPageView:
 class DocumentDetailView:
     """A document with how it was read; ``pages`` are in order, those without text are left out.
 
-    ``storage_key`` and ``sha256`` (hex) are None until the file is stored.
+    ``storage_key`` is None until the file is stored.
     """
 
     document: DocumentView
     storage_key: str | None
-    sha256: str | None
     attempts: int
     extractor: str | None
     extractor_version: str | None

@@ -33,6 +33,7 @@ class Document(BaseModel):
     filename: str | None
     mime_type: str | None
     size: int | None
+    sha256: str | None
     extraction_status: str
     error_code: str | None
     explanation: str | None
@@ -62,7 +63,6 @@ class DocumentDetail(Document):
     """One document with its text; an empty line stands between pages."""
 
     storage_key_raw: str | None
-    sha256: str | None
     attempts: int
     extractor: str | None
     extractor_version: str | None
@@ -104,7 +104,6 @@ def document_detail(view: DocumentDetailView, texts: Mapping[int, str]) -> Docum
     return DocumentDetail(
         **_common(view.document),
         storage_key_raw=view.storage_key,
-        sha256=view.sha256,
         attempts=view.attempts,
         extractor=view.extractor,
         extractor_version=view.extractor_version,
@@ -129,6 +128,7 @@ def _common(view: DocumentView) -> dict[str, Any]:
         "filename": view.filename,
         "mime_type": view.mime_type,
         "size": view.size,
+        "sha256": view.sha256,
         "extraction_status": view.state,
         "error_code": view.error_code,
         "explanation": view.explanation,
