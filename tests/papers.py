@@ -1,6 +1,7 @@
 """Documents written in SQL as the worker would leave them: bills of invented suppliers, page by page."""
 
 import hashlib
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -41,23 +42,27 @@ def paper(
     state: str = "done",
     file: dict[str, Any] | None = None,
     outbound: bool = False,
+    message: int | None = None,
     **columns: Any,
 ) -> int:
-    """A message with a file and its document; empty texts are pages without one. Its row id.
+    """A message with a file and its document; empty texts are pages without one. The row id of the document.
 
-    ``file`` changes columns of the file, ``columns`` those of the document.
+    ``message`` is the one of the conversation that carries it, else there is a new one. ``file`` changes columns of
+    the file, ``columns`` those of the document.
     """
-    message = archive.message(conversation, f"[document] {name}", at, kind="document", outbound=outbound)
-    wamid = f"wamid.paper.{message}"
-    rewrite(archive, message, wamid=wamid)
-    number, day = archive.connection.execute("SELECT number_id, day FROM messages WHERE id = %s", [message]).fetchone()
+    if message is None:
+        message = archive.message(conversation, f"[document] {name}", at, kind="document", outbound=outbound)
+        rewrite(archive, message, wamid=f"wamid.paper.{message}")
+    number, wamid, at, day = archive.connection.execute(
+        "SELECT number_id, wamid, sent_at, day FROM messages WHERE id = %s", [message]
+    ).fetchone()
     digest = hashlib.sha256(f"{conversation} {message}".encode()).digest()
     is_stored = state != "pending" or (file or {}).get("state") == "stored"
     media = _insert(
         archive,
         "media",
         {
-            **{"phone_number_id": "100", "direction": "inbound", "media_id": f"file.{message}", "filename": name},
+            **{"phone_number_id": "100", "direction": "inbound", "media_id": secrets.token_hex(8), "filename": name},
             **{"state": "stored" if is_stored else "pending", "mime_type": PDF, "size": 1234, "event_id": 1},
             **{"sha256": digest, "storage_key_raw": f"raw/{digest.hex()[:2]}/{digest.hex()}", "stored_at": at},
             **({} if is_stored else {"storage_key_raw": None, "sha256": None, "stored_at": None}),

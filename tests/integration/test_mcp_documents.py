@@ -1,5 +1,6 @@
 """Documents for Claude: what is owed and where it says so, text page by page, pictures, and who may see which."""
 
+import asyncio
 import base64
 import itertools
 import json
@@ -8,9 +9,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import jsonschema
 import psycopg
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
 
 from tests.factories import Archive, minutes
 from tests.mcp_harness import START, Door, running_door
@@ -300,6 +304,25 @@ def test_a_small_picture_is_shown_to_who_may_see_files(
         assert door.call("get_document", document_id=document)["image"] is None
     refused = door.call("get_document", "south", document_id=document, image=True)
     assert refused["image"] is None and "--media" in refused["notice"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_real_client_gets_picture_and_answer(door: Door, archive: Archive, objects: Path, mode: Any) -> None:
+    document = picture(archive, objects, PNG + b"pixels")
+
+    async def ask() -> Any:
+        headers = {"Authorization": f"Bearer {door.tokens['all']}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            Client(streamable_http_client(door.url, http_client=http), mode=mode) as client,
+        ):
+            await client.list_tools()
+            return await client.call_tool("get_document", {"document_id": document, "image": True})
+
+    found = asyncio.run(ask())
+    assert not found.is_error and found.structured_content["image"]["mime_type"] == "image/png"
+    assert [block.type for block in found.content] == ["text", "image"]
+    assert base64.b64decode(found.content[1].data) == PNG + b"pixels"
 
 
 def test_why_a_picture_is_not_shown_is_said(door: Door, archive: Archive, objects: Path) -> None:
