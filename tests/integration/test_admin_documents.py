@@ -154,6 +154,11 @@ def test_one_document_is_told_with_its_text(client: TestClient, archive: Archive
         ({"state": "encrypted"}, "password"),
         ({"state": "timeout"}, "/extract"),
         ({"state": "quarantined"}, "left alone"),
+        ({"state": "quarantined", "error_code": "cut_off"}, "ended again and again"),
+        (
+            {"state": "pending", "file": {"state": "stored"}, "attempts": 1, "error_code": "store_down"},
+            "did not answer",
+        ),
     ],
 )
 def test_what_has_no_text_says_why(

@@ -19,6 +19,12 @@ _BECAUSE = {
     "no_transcriber": "it is speech, and no reader of speech is installed or switched on",
     "wrong_bytes": "the bytes in the object store are not those that Meta sent",
     "not_stored": "its bytes are not in the object store any more",
+    "store_down": "the object store did not answer",
+    "machine": "this machine could not open a file or start a process; wamcp doctor tells more",
+    "ocr_failed": "no reader of pictures could read it; wamcp doctor tells more",
+    "slow": "reading its pictures took too long",
+    "cut_off": "the workers that read it were ended again and again",
+    "unstorable": "the database refused what was read in it",
     "encrypted": "it needs a password",
     "unsupported": "no reader knows this kind of file",
 }
@@ -57,7 +63,8 @@ def explanation(row: dict[str, Any]) -> str | None:
         f" {original}.",
         DocumentState.ENCRYPTED: f"It needs a password to be opened; {original}.",
         DocumentState.TIMEOUT: f"Reading it took too long and was given up; {again}.",
-        DocumentState.QUARANTINED: f"Its readers died of it, so that it is left alone; {again}. {original}.",
+        DocumentState.QUARANTINED: f"It ended its readers, so that it is left alone{_told(row, ': ')}; {again}, and"
+        f" {original}.",
     }
     return told.get(state, f"It could not be read{_told(row, ': ')}; {again}, and {original}.")
 
