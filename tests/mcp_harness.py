@@ -1,6 +1,7 @@
 """Claude's door on a seeded database, in a process of its own: ``python -m tests.mcp_harness DATABASE_URL PORT``."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -28,8 +29,9 @@ from wamcp.db import logins
 from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
 from wamcp.embedded.scratch import TemporaryPostgres
-from wamcp.mcp.server import create_mcp_app
+from wamcp.mcp.server import Behind, create_mcp_app
 from wamcp.settings import Settings, load
+from wamcp.storage.read import open_store
 from wamcp.vocabulary import TokenKind
 
 SOUTH, NORTH = "100000000000001", "100000000000002"
@@ -110,7 +112,7 @@ def running_door(postgres: TemporaryPostgres) -> Iterator[Door]:
 
 
 def seed(url: str) -> dict[str, str]:
-    """Two numbers, five conversations, about 200 messages, the three logins and three tokens, which it returns."""
+    """Two numbers, five conversations, about 200 messages, the three logins and the tokens, which it returns."""
     logins_needed = Settings(database_url=SecretStr(url))
     with psycopg.connect(url, autocommit=True) as connection:
         logins.create_logins(connection, logins_needed)
@@ -128,9 +130,10 @@ def seed(url: str) -> dict[str, str]:
             " count(*) FILTER (WHERE direction = 'outbound') FROM messages GROUP BY 1, 2"
         )
         wanted = {
-            "all": NewToken(TokenKind.MCP, "everything", phones=True),
-            "south": NewToken(TokenKind.MCP, "south only", numbers=[SOUTH]),
+            "all": NewToken(TokenKind.MCP, "everything", documents=True, media=True, phones=True),
+            "south": NewToken(TokenKind.MCP, "south only", numbers=[SOUTH], documents=True),
             "north": NewToken(TokenKind.MCP, "north, late", numbers=[NORTH], since=START + timedelta(hours=10)),
+            "late": NewToken(TokenKind.MCP, "from december on", documents=True, since=START + timedelta(days=30)),
             "admin": NewToken(TokenKind.ADMIN, "not for here"),
         }
         return {name: tokens.create(connection, new) for name, new in wanted.items()}
@@ -213,12 +216,12 @@ def serve(database_url: str, port: int, token: str = "") -> None:
 
     With ``token``, requests that bring none get it: for programs that cannot send one.
     """
-    settings = Settings(database_url=SecretStr(database_url))
+    objects = os.environ.get("WAMCP_OBJECT_DIR", "/nonexistent")
+    settings = Settings(database_url=SecretStr(database_url), object_dir=objects)
     reader = open_pool(logins.reader_url(settings), "mcp-reader")
     auditor = open_pool(logins.audit_url(settings), "mcp-audit", size=2)
     door = create_mcp_app(
-        reader,
-        auditor,
+        Behind(reader, auditor, open_store(settings)),
         Doorkeeper(TokenCache(reader, TokenKind.MCP)),
         version="0.0.0-test",
         allowed_hosts=["wamcp.example.com"],

@@ -18,10 +18,11 @@ from wamcp.db.logins import audit_url, reader_url
 from wamcp.db.session import open_pool
 from wamcp.errors import CannotStart
 from wamcp.ingest.receive import Writer
-from wamcp.mcp.server import create_mcp_app
+from wamcp.mcp.server import Behind, create_mcp_app
 from wamcp.sending.desk import Desk
 from wamcp.sending.means import means_of
 from wamcp.settings import Settings, networks
+from wamcp.storage.read import open_store
 from wamcp.version import version
 from wamcp.vocabulary import TokenKind
 from wamcp.web.app import create_app
@@ -130,8 +131,7 @@ class Api:
             keeper = Doorkeeper(tokens, door="mcp", per_minute=self._settings.mcp_rate)
             expose_door("mcp", keeper)
             mcp = create_mcp_app(
-                reader,
-                auditor,
+                Behind(reader, auditor, open_store(self._settings)),
                 keeper,
                 version=version(),
                 allowed_hosts=_public_host(self._settings),

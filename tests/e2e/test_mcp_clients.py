@@ -15,18 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from tests.factories import Archive
 from tests.mcp_harness import Door, free_port, opened, running_door
+from tests.papers import paper
 from wamcp.embedded.scratch import TemporaryPostgres
 
 ROOT = Path(__file__).parents[2]
 OURS = ROOT / "tests/e2e/clients"
 CLIENTS = ROOT / ".cache/mcp-clients"
 NODE = Path(sys.executable).parent / "node"
-TOOLS = ["get_message", "get_message_stats", "get_messages", "get_status", "list_conversations", "search_messages"]
+TOOLS = [
+    *("get_document", "get_message", "get_message_stats", "get_messages", "get_status"),
+    *("list_conversations", "list_documents", "search_messages"),
+]
 BRIDGES = {
     "the forwarding module": [sys.executable, "-m", "app.mcp.server"],
     "the file": [sys.executable, "-I", str(ROOT / "src/wamcp/mcp/bridge.py")],
@@ -135,11 +141,15 @@ def test_the_inspector_reaches_the_tools_through_the_bridge(node_clients: Path, 
 @pytest.mark.slow
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
 def test_the_typescript_client_accepts_every_answer(node_clients: Path, door: Door, mode: str, version: str) -> None:
+    with psycopg.connect(door.database_url, autocommit=True) as connection:
+        for number in range(4):
+            paper(Archive(connection, door.database_url), 1, ["Total 119.00 " * 3_000], message=number + 1)
     done = run_node(node_clients, "ts_v2.mjs", door.url, door.tokens["all"], mode)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout)
     assert (report["version"], report["tools"], report["status"]) == (version, TOOLS, 200)
     assert len(report["newest"]) == 120 and len(report["found"]) > 30 and len(report["conversations"]) == 5
+    assert len(report["documents"]) >= 4 and report["pages"] > 1
     assert report["templates"] == ["wamcp://conversations/{conversation_id}"]
     assert (report["resources"], report["resource"], report["completion"]) == (["wamcp://status"], "c1", ["c1"])
     assert "3 days" in report["prompt"] and "list_conversations" in report["refused"] and report["unknown"] == -32602

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, strategies
 
 from tests.factories import ADMIN_KEY, NOON, Archive, settings_for
+from tests.papers import paper
 from tests.sending_office import office
 from wamcp.db.session import Pool
 from wamcp.web.app import create_app
@@ -27,6 +28,7 @@ def application(archive: Archive, reader: Pool, auditor: Pool, tmp_path: Path) -
     """The admin API over a small archive in which everything that has an id has a row with id 1."""
     archive.message(archive.conversation(person=archive.person("Ana Souza", wa_id="15550100001")), "Hello", NOON)
     archive.message(archive.conversation(group="1"), "Hello all", NOON)
+    paper(archive, 1, ["Invoice 4711"])
     archive.connection.execute("INSERT INTO webhook_events (sha256, body) VALUES ('x', '{}')")
     archive.connection.execute("INSERT INTO applied (event_id) VALUES (1)")
     app = create_app(settings_for(archive.url), reader, auditor)

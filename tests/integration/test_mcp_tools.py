@@ -68,6 +68,7 @@ def test_every_tool_tells_what_it_is_and_does(door: Door) -> None:
     found = tools(door)
     assert set(found) == {
         "get_status", "list_conversations", "get_messages", "get_message", "search_messages", "get_message_stats",
+        "list_documents", "get_document",
     }  # fmt: skip
     for name, tool in found.items():
         hints = tool["annotations"]

@@ -13,7 +13,8 @@ from wamcp.errors import NotAudited
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One access. ``refs`` are the short ids that the answer showed, ``characters`` how much text it had."""
+    """One access. ``refs`` are the short ids that the answer showed, ``characters`` how much text it had,
+    pictures in base64 included."""
 
     actor: str
     action: str

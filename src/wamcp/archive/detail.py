@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from wamcp.access.grants import Grant
 from wamcp.archive.account_events import about_subject
 from wamcp.archive.afterwards import NOTHING, Afterwards, afterwards
+from wamcp.archive.documents import carried
 from wamcp.archive.messages import by_row_ids, no_message
 from wamcp.archive.parts import shown, shown_text
 from wamcp.archive.scope import Scope, scope_of
@@ -61,7 +62,7 @@ def by_wamid(connection: ReadConnection, grant: Grant, wamid: str, number: str |
     if len(places) > 1:
         names = ", ".join(scope.numbers[place.number].phone_number_id for place in places if place.number is not None)
         raise Rejected(f"Several of our numbers know this wamid: say which one by phone_number_id ({names}).")
-    return _detail(connection, scope, wamid, places[0])
+    return _detail(connection, grant, scope, wamid, places[0])
 
 
 def by_row_id(connection: ReadConnection, grant: Grant, message_id: int) -> DetailView:
@@ -75,7 +76,7 @@ def by_row_id(connection: ReadConnection, grant: Grant, message_id: int) -> Deta
         raise no_message(message_id)
     number, wamid = found
     account_events = [each for each in about_subject(connection, scope, wamid) if each.number_id in (number, None)]
-    return _detail(connection, scope, wamid, _Place(number, message_id, account_events))
+    return _detail(connection, grant, scope, wamid, _Place(number, message_id, account_events))
 
 
 def _places(connection: ReadConnection, scope: Scope, wamid: str) -> list[_Place]:
@@ -107,7 +108,7 @@ def _in_window(scope: Scope, moment: str) -> str:
     return "true" if scope.since is None else f"{moment} >= %(scope_since)s::timestamptz"
 
 
-def _detail(connection: ReadConnection, scope: Scope, wamid: str, place: _Place) -> DetailView:
+def _detail(connection: ReadConnection, grant: Grant, scope: Scope, wamid: str, place: _Place) -> DetailView:
     row = _row(connection, place.message) if place.message is not None else None
     messages = by_row_ids(connection, scope, [place.message]) if place.message is not None else []
     message = messages[0] if messages else None
@@ -136,6 +137,7 @@ def _detail(connection: ReadConnection, scope: Scope, wamid: str, place: _Place)
         deliveries=deliveries,
         account_events=place.account_events,
         event_ids=_events(row, deliveries, later, place.account_events),
+        files=tuple(carried(connection, grant, place.number, wamid)) if message and place.number is not None else (),
     )
 
 

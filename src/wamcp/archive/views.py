@@ -184,12 +184,22 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedFileView:
+    """A file that a message carries, and the document that is made of it, for those who may see documents."""
+
+    id: int
+    state: str
+    document_id: int | None
+    document_state: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DetailView:
     """All that is known of one wamid. ``message`` is None when Meta never told the message itself.
 
     ``known_from`` says what did: message, statuses, referring (reactions, edits, revocations), account_events.
-    ``content`` has the keys of docs/messages.md; ``original_text`` is None unless it was edited; ``deliveries`` are in
-    the order of time, ``event_ids`` ascending.
+    ``content`` has the keys of docs/messages.md, ``files`` are what the message carries; ``original_text`` is None
+    unless it was edited; ``deliveries`` are in the order of time, ``event_ids`` ascending.
     """
 
     known_from: list[str]
@@ -208,6 +218,7 @@ class DetailView:
     deliveries: list[DeliveryView]
     account_events: list[AccountEventView]
     event_ids: list[int]
+    files: tuple[CarriedFileView, ...] = ()
 
     @property
     def pricing(self) -> Any:

@@ -18,6 +18,16 @@ def message_id(text: str) -> int:
     return _row_id(text, "m", no_message(text))
 
 
+def document_id(text: str) -> int:
+    """The row id in ``d12`` or ``12``. Raises :class:`NotVisible` in the words used for hidden ones."""
+    return _row_id(text, "d", no_document(text))
+
+
+def no_document(text: str) -> NotVisible:
+    """The one answer for documents that do not exist and for those that this client may not see."""
+    return NotVisible(f"No document {quoted(text)} is visible to this client; call list_documents.")
+
+
 def no_conversation(text: str) -> NotVisible:
     """The one answer for conversations that do not exist and for those that this client may not see."""
     return NotVisible(f"No conversation {quoted(text)} is visible to this client; call list_conversations.")

@@ -129,7 +129,7 @@ def _outcome(answered: Answered) -> tuple[str, str | None, int]:
     if answered.status >= 400:
         return "refused", f"HTTP {answered.status}", 0
     result = _mapping(message.get("result"))
-    texts = [str(block.get("text", "")) for block in _blocks(result)]
+    texts = [str(block.get("text") or block.get("data") or "") for block in _blocks(result)]
     if result.get("isError"):
         return "tool_error", " ".join(texts), sum(map(len, texts))
     return "ok", None, sum(map(len, texts))

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wamcp.archive.views import AccountEventView, DeliveryView, DetailView, RevisionView
+from wamcp.archive.views import AccountEventView, CarriedFileView, DeliveryView, DetailView, RevisionView
 from wamcp.mcp import sanitize, shape
 from wamcp.mcp.budget import TOKENS, Answer, add_notice, estimated_tokens
-from wamcp.vocabulary import Direction, conversation_ref, message_ref, participant_ref
+from wamcp.vocabulary import Direction, conversation_ref, document_ref, media_ref, message_ref, participant_ref
 
 MAX_DEPTH = 6
 MAX_KEY = 60
@@ -42,7 +42,8 @@ def refs(view: DetailView) -> list[str]:
     """The short ids that the answer shows."""
     if view.message is None:
         return []
-    return [conversation_ref(view.message.conversation_id), message_ref(view.message.id)]
+    documents = [document_ref(file.document_id) for file in view.files if file.document_id is not None]
+    return [conversation_ref(view.message.conversation_id), message_ref(view.message.id), *documents]
 
 
 def _answer(view: DetailView, room: _Room) -> Answer:
@@ -58,6 +59,7 @@ def _answer(view: DetailView, room: _Room) -> Answer:
         "revoked_at": shape.minute(view.revoked_at),
         "untrusted_original_text": _words(original, room.text) if original is not None else None,
         "untrusted_content": _plain(view.content, room),
+        "files": [_file(each) for each in view.files[: room.items]],
         "reactions": shape.reactions(view.reactions, room.items),
         "revisions": [_revision(each, room) for each in view.revisions[: room.items]],
         "statuses": [_delivery(each, room) for each in view.deliveries[: room.items]],
@@ -104,6 +106,16 @@ def _plain(value: Any, room: _Room, depth: int = 0) -> Any:
 
 def _words(text: str, limit: int) -> str:
     return sanitize.cut(sanitize.clean(text).text, limit)
+
+
+def _file(view: CarriedFileView) -> Answer:
+    document = document_ref(view.document_id) if view.document_id is not None else None
+    return {
+        "id": media_ref(view.id),
+        "state": view.state,
+        "document_id": document,
+        "document_state": view.document_state,
+    }
 
 
 def _revision(view: RevisionView, room: _Room) -> Answer:

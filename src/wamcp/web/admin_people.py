@@ -29,7 +29,8 @@ def show_message(request: Request, wamid: Wamid, phone_number_id: NumberId = Non
     with asking(request.app.state.reader) as connection:
         found = detail.find(connection, grant_of(request), wamid, phone_number_id)
     answer = answers_detail.message_detail(found)
-    note_shown(request, [answer.id] if answer.id else [])
+    shown = [answer.id, *(file.id for file in answer.files), *(file.document_id for file in answer.files)]
+    note_shown(request, [each for each in shown if each])
     return answer
 
 

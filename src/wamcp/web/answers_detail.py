@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from wamcp.archive.views import DeliveryView, DetailView, IdentityView, ReactionView, RevisionView
-from wamcp.vocabulary import conversation_ref, message_ref, participant_ref
+from wamcp.archive.views import CarriedFileView, DeliveryView, DetailView, IdentityView, ReactionView, RevisionView
+from wamcp.vocabulary import conversation_ref, document_ref, media_ref, message_ref, participant_ref
 from wamcp.web.answers import Contact, contact
 from wamcp.web.answers_account import AccountEvent, account_event
 
@@ -73,6 +73,15 @@ class Delivery(BaseModel):
     event_id: int
 
 
+class CarriedFile(BaseModel):
+    """A file that the message carries (f12), and the document (d12) that is made of it, where there is one to see."""
+
+    id: str
+    state: str
+    document_id: str | None
+    document_status: str | None
+
+
 class MessageDetail(BaseModel):
     """Everything known of a wamid. The fields of the message itself are null when only ``known_from`` others told it.
 
@@ -104,6 +113,7 @@ class MessageDetail(BaseModel):
     referral: Any = None
     referred_product: Any = None
     media: Any = None
+    files: list[CarriedFile]
     interactive: Any = None
     button: Any = None
     location: Any = None
@@ -150,6 +160,7 @@ def message_detail(view: DetailView) -> MessageDetail:
         errors=view.errors,
         account_events=[account_event(each) for each in view.account_events],
         event_ids=view.event_ids,
+        files=[_file(each) for each in view.files],
         **_message(view),
         **{part: view.content.get(part) for part in PARTS},
     )
@@ -175,6 +186,13 @@ def _message(view: DetailView) -> dict[str, Any]:
         "forwarded": message.forwarded,
         "frequently_forwarded": view.content.get("frequently_forwarded") is True,
     }
+
+
+def _file(view: CarriedFileView) -> CarriedFile:
+    document = document_ref(view.document_id) if view.document_id is not None else None
+    return CarriedFile(
+        id=media_ref(view.id), state=view.state, document_id=document, document_status=view.document_state
+    )
 
 
 def _identity(view: IdentityView | None) -> Identity | None:

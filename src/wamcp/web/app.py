@@ -17,6 +17,7 @@ from wamcp.vocabulary import TokenKind
 from wamcp.web import (
     admin,
     admin_account,
+    admin_documents,
     admin_media,
     admin_people,
     admin_sends,
@@ -39,6 +40,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(admin_account.router)
     app.include_router(admin_people.router)
     app.include_router(admin_media.router)
+    app.include_router(admin_documents.router)
     app.include_router(operate.router)
     app.include_router(admin_sends.router)
     app.include_router(send.router)

@@ -69,6 +69,11 @@ def media_id(written: str) -> int:
     return _row_id(written, "f", "file: it looks like f12 or 12.")
 
 
+def document_id(written: str) -> int:
+    """The row id in ``d12`` or ``12``. Raises :class:`NotVisible`."""
+    return _row_id(written, "d", "document: it looks like d12 or 12; list the documents and take one.")
+
+
 def _row_id(written: str, letter: str, what: str) -> int:
     found = row_id(written, letter)
     if found is None:

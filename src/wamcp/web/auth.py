@@ -40,7 +40,7 @@ GUARDED_PATHS = {"/metrics", "/openapi.json", "/readyz"}
 
 _KEY_PARAMETERS = {"limit", "offset", "before_ts", "q", "conversation_id", "number", "direction", "type"}
 _KEY_PARAMETERS |= {"after", "before", "order", "since", "until", "field", "event", "severity", "state"}
-_KEY_PARAMETERS |= {"group_id", "participant", "phone_number_id"}
+_KEY_PARAMETERS |= {"group_id", "participant", "phone_number_id", "doc_type", "mime"}
 _ADVICE = f"Send a valid key in the header {HEADER}: the value of ADMIN_API_KEY, or a token from `wamcp token create`."
 _log = log.get(__name__)
 

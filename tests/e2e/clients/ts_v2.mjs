@@ -39,6 +39,14 @@ report.oldest = await pages('get_messages', { ...thread, limit: 37, order: 'olde
 assert.deepEqual(report.oldest, [...report.newest].reverse());
 report.found = await pages('search_messages', { query: 'invoice', limit: 7 }, rows);
 assert.deepEqual(report.found, await pages('search_messages', { query: 'invoice', limit: 3, response_format: 'detailed' }, rows));
+report.documents = await pages('list_documents', { limit: 3 }, (answer) => answer.documents.map((d) => d.id));
+report.pages = 0;
+let cursor = null;
+do {
+  const { structuredContent } = await call('get_document', { document_id: report.documents[0], ...(cursor && { cursor }) });
+  report.pages += structuredContent.pages.length;
+  cursor = structuredContent.next_cursor;
+} while (cursor);
 report.templates = (await client.listResourceTemplates()).resourceTemplates.map((template) => template.uriTemplate);
 report.resources = (await client.listResources()).resources.map((resource) => resource.uri);
 const read = await client.readResource({ uri: 'wamcp://conversations/c1' });

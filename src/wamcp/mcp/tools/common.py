@@ -1,9 +1,11 @@
 """What every tool shares: its four hints, its thread, its errors, and the fields of every list."""
 
+import base64
 import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 import anyio
@@ -11,7 +13,7 @@ import anyio.to_thread
 from fastmcp import FastMCP
 from fastmcp.exceptions import ToolError
 from fastmcp.tools.base import ToolResult
-from mcp_types import TextContent, ToolAnnotations
+from mcp_types import ContentBlock, ImageContent, TextContent, ToolAnnotations
 
 from wamcp.errors import WamcpError
 from wamcp.mcp.budget import Answer, compact
@@ -23,13 +25,22 @@ ANSWERING_THREADS = 2
 P = ParamSpec("P")
 
 
+@dataclass(frozen=True, slots=True)
+class Illustrated:
+    """An answer with a picture beside it: bytes as they are, and their MIME type."""
+
+    answer: Answer
+    picture: bytes
+    mime_type: str
+
+
 def offer(
     mcp: FastMCP[Any], *, title: str, untrusted: bool, output: Answer
-) -> Callable[[Callable[P, Answer]], Callable[P, Awaitable[ToolResult]]]:
+) -> Callable[[Callable[P, Answer | Illustrated]], Callable[P, Awaitable[ToolResult]]]:
     """Registers a function as a tool under its own name; its docstring is what Claude reads."""
     limiter = anyio.CapacityLimiter(ANSWERING_THREADS)
 
-    def register(function: Callable[P, Answer]) -> Callable[P, Awaitable[ToolResult]]:
+    def register(function: Callable[P, Answer | Illustrated]) -> Callable[P, Awaitable[ToolResult]]:
         @functools.wraps(function)
         async def tool(*args: P.args, **kwargs: P.kwargs) -> ToolResult:
             return await anyio.to_thread.run_sync(
@@ -160,9 +171,14 @@ ROWS: Answer = {
 }
 
 
-def _answer(function: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> ToolResult:
+def _answer(function: Callable[P, Answer | Illustrated], *args: P.args, **kwargs: P.kwargs) -> ToolResult:
     try:
-        answer = function(*args, **kwargs)
+        given = function(*args, **kwargs)
     except WamcpError as error:
         raise refusal(error) from None
-    return ToolResult(content=[TextContent(type="text", text=compact(answer))], structured_content=answer)
+    answer = given.answer if isinstance(given, Illustrated) else given
+    content: list[ContentBlock] = [TextContent(type="text", text=compact(answer))]
+    if isinstance(given, Illustrated):
+        picture = base64.b64encode(given.picture).decode()
+        content.append(ImageContent(type="image", data=picture, mime_type=given.mime_type))
+    return ToolResult(content=content, structured_content=answer)

@@ -49,6 +49,7 @@ _OUTPUT = record(
             "type": "object",
             "description": "What it carries beside the text: media, order, location, contacts, referral, call ...",
         },
+        "files": _objects("Files that it carries (f12), and the documents (d12) read of them: see get_document."),
         "revisions": _objects("Edits and revocations, oldest first."),
         "statuses": _objects("Statuses, oldest first, with errors where it failed."),
         "pricing": nullable("object", "What Meta said it costs."),

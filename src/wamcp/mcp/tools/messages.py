@@ -107,7 +107,7 @@ def _register_search(mcp: FastMCP[Any], pool: Pool) -> None:
     ) -> Answer:
         """Finds messages by words, also inside the documents they carry, in any language, newest first, matches marked
         « ». Accents and case do not matter; numbers and codes are found whole. For context call get_messages with
-        around_message_id."""
+        around_message_id, or get_document for a document (d12)."""
         start, end = arguments.span(after, before)
         asked = arguments.words(query)
         if asked is None:

@@ -4,12 +4,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from wamcp.vocabulary import DocumentState
+
 ConversationId = Annotated[str, Field(max_length=40, description="Short id from list_conversations, such as c123.")]
 Around = Annotated[
     str | None, Field(max_length=40, description="Centre the page on this message, such as m48210 from a search.")
 ]
 MessageId = Annotated[
     str, Field(max_length=1000, description="Short id such as m48210 from other tools, or WhatsApp's wamid.")
+]
+DocumentId = Annotated[str, Field(max_length=40, description="Short id from list_documents or a search, such as d12.")]
+FromPage = Annotated[int | None, Field(ge=1, le=1023, description="The page to begin at.")]
+WithImage = Annotated[
+    bool, Field(description="Also show the picture itself, when the file is a small JPEG, PNG or WebP and allowed.")
+]
+InFileName = Annotated[
+    str | None, Field(max_length=200, description="Letters in the file's name; for words inside, use search_messages.")
+]
+OnlyInvoices = Annotated[Literal["invoice"] | None, Field(description="invoice: only invoices and receipts.")]
+FileType = Annotated[
+    str | None,
+    Field(max_length=100, description="Only this type: pdf, image, audio, docx, xlsx, pptx, or a whole MIME type."),
+]
+OnlyState = Annotated[
+    DocumentState | None, Field(description="Only those in this state: done has text, pending waits to be read.")
 ]
 OnlyIn = Annotated[str | None, Field(max_length=40, description="Only in this conversation, such as c123.")]
 Contact = Annotated[

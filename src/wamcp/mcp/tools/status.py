@@ -69,4 +69,6 @@ def _can_see(grant: Grant, numbers: int) -> str:
     which = "all business numbers" if grant.numbers is None else f"{numbers} of the business numbers"
     since = f"messages since {shape.minute(grant.since)}" if grant.since else "messages of all times"
     phones = "full phone numbers" if grant.phones else "only the last four digits of phone numbers"
-    return f"This token sees {which}, {since}, and {phones}; it can change nothing."
+    documents = "with the documents in them" if grant.documents else "without documents"
+    pictures = " and small pictures" if grant.documents and grant.media else ""
+    return f"This token sees {which}, {since}, {documents}{pictures}, and {phones}; it can change nothing."
