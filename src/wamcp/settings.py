@@ -151,6 +151,11 @@ class Settings(BaseModel):
     ocr_max_pages: int = setting(
         10, "OCR_MAX_PAGES", text="So many pages of a document that are pictures are read, the first ones."
     )
+    extractors: int = setting(
+        os.cpu_count() or 1,
+        "WAMCP_EXTRACTORS",
+        text="So many documents are read at the same time by each worker; 0: none. Default: one for each core.",
+    )
     admin_api_key: SecretStr | None = setting(
         None, "ADMIN_API_KEY", text="The key of the admin API (`X-Admin-Api-Key`).", secret=True
     )
@@ -216,6 +221,13 @@ class Settings(BaseModel):
     def _languages(cls, value: str) -> str:
         if not _LANGUAGES.fullmatch(value):
             raise ValueError("must be like eng+por+spa")
+        return value
+
+    @field_validator("extractors")
+    @classmethod
+    def _readers(cls, value: int) -> int:
+        if not 0 <= value <= 64:
+            raise ValueError("must be between 0 and 64")
         return value
 
     @field_validator("ocr_max_pages")
