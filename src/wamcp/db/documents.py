@@ -244,6 +244,13 @@ def want_again(connection: psycopg.Connection, row_id: int) -> DocumentState | N
     return None if row is None else DocumentState(row[0])
 
 
+def file_behind(connection: psycopg.Connection, row_id: int) -> tuple[int, str] | None:
+    """The row id and the state of the file that a document is made of; None where there is no such document."""
+    return connection.execute(
+        "SELECT f.id, f.state FROM documents d JOIN media f ON f.id = d.media_row_id WHERE d.id = %s", [row_id]
+    ).fetchone()
+
+
 def _update(connection: psycopg.Connection, document: WantedDocument, change: str, values: Sequence[Any]) -> bool:
     done = connection.execute(
         f"UPDATE documents d SET {change} WHERE {_OURS}", [*values, document.id, document.attempts]

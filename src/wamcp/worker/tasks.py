@@ -16,7 +16,6 @@ from wamcp import log
 from wamcp.db import sends
 from wamcp.documents import work as reading_work
 from wamcp.documents.means import Reading, reading_of
-from wamcp.documents.secrecy import keep_to_ourselves
 from wamcp.jobs import ECHO, EXTRACT, FETCH, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
@@ -38,7 +37,6 @@ _log = log.get(__name__)
 def serve(settings: Settings) -> None:
     """Runs Celery until SIGTERM or SIGINT; what it is working on is ended first. Raises ``Misconfigured``."""
     require_safe_echo(settings)
-    keep_to_ourselves()
     # Its messages are empty and JSON, so nobody can have a worker that runs as root do anything by them.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     url, threads = settings.require("redis_url"), THREADS + settings.extractors
