@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from wamcp.db.session import Pool
 from wamcp.documents.fingerprint import fingerprint
-from wamcp.documents.limits import Limits
+from wamcp.documents.limits import Allowance, Limits
 from wamcp.settings import Settings
 from wamcp.storage.read import ReadStore
+
+
+PATIENCE = 3
+"""So many times longer than elsewhere a child may take by the clock: it yields to everybody else on the machine.
+
+What keeps the processor busy is ended by its own time, as soon as anywhere.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +31,9 @@ class Reading:
 def reading_of(settings: Settings, pool: Pool, store: ReadStore) -> Reading:
     """What is needed besides what is open already. Looks once at what is installed on this machine."""
     limits = Limits.of(settings)
+    limits = replace(limits, text=_patient(limits.text), ocr=_patient(limits.ocr))
     return Reading(pool, store, limits, fingerprint(limits))
+
+
+def _patient(allowance: Allowance) -> Allowance:
+    return replace(allowance, wall_seconds=allowance.wall_seconds * PATIENCE)

@@ -23,7 +23,7 @@ from wamcp.storage.objects import PIECE_BYTES
 from wamcp.vocabulary import DocumentState
 
 LEASE_S = 60.0
-"""So long nobody else takes a document after its worker died; a page lasts twenty seconds at most."""
+"""So long nobody else takes a document after its worker died; one that lives renews it every few seconds."""
 TELL_EVERY_S = 2.0
 """How often the row is told how far the reading is, which renews the lease."""
 PAUSE_S = 10.0
