@@ -38,9 +38,21 @@ _PASSED_ON = (
         "public_host",
     ),
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
+    *("ocr_languages", "ocr_engine", "ocr_max_pages", "extractors"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
-_MACHINE = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_MACHINE = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TESSDATA_PREFIX",
+)
 _MACHINE_PREFIXES = ("LC_", "PYTHON", "WAMCP_")
 
 

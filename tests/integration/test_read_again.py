@@ -44,7 +44,9 @@ def ask(client: TestClient, document: str, **headers: str) -> tuple[int, dict[st
     return answer.status_code, answer.json()
 
 
-def test_a_document_is_read_again(client: TestClient, room: ReadingRoom, db: psycopg.Connection) -> None:
+def test_a_document_is_read_again(
+    client: TestClient, room: ReadingRoom, db: psycopg.Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
     room.arrive(good_pdf("read before"), count=2)
     room.drain()
     db.execute("UPDATE documents SET state = 'quarantined', deaths = 1 WHERE id = 2")
@@ -57,6 +59,7 @@ def test_a_document_is_read_again(client: TestClient, room: ReadingRoom, db: psy
     assert rows(db, "SELECT target, outcome, refs FROM audit_log ORDER BY id DESC LIMIT 1") == [
         ("/admin/documents/2/extract", "ok", ["d2"])
     ]
+    assert "read before" not in "".join(capfd.readouterr())
 
 
 def test_one_that_is_being_read_is_left_alone(client: TestClient, room: ReadingRoom, db: psycopg.Connection) -> None:

@@ -10,7 +10,6 @@ from wamcp.documents.limits import Allowance, Limits
 from wamcp.settings import Settings
 from wamcp.storage.read import ReadStore
 
-
 PATIENCE = 3
 """So many times longer than elsewhere a child may take by the clock: it yields to everybody else on the machine.
 
