@@ -6,18 +6,23 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from msgspec.structs import replace as changed
 
+from tests.drawing import ENGLISH, as_file, slip
 from tests.hostile_documents import HOSTILE, encrypted, good_pdf, pages
 from tests.reading_office import ReadingRoom, reading_room
 from tests.s3_servers import serving
 from tests.understanding import rows
 from wamcp.db import documents
 from wamcp.documents import result, work
+from wamcp.documents.extract import extract
 from wamcp.documents.fingerprint import fingerprint
 from wamcp.documents.limits import Allowance, Limits
+from wamcp.documents.ocr import tesseract
+from wamcp.documents.sandbox import Watch
 from wamcp.documents.shapes import Extraction, Page
 from wamcp.vocabulary import DocumentState
 
@@ -273,3 +278,30 @@ def test_nothing_is_written_beside_the_rows(room: ReadingRoom, tmp_path: Path, m
     room.arrive(io.BytesIO(good_pdf()).getvalue())
     room.drain()
     assert room.ends() == [("done", None)] and list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_picture_that_is_too_much_for_one_reader_is_given_to_the_other(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RapidOCR's own hunger for memory is played: which real picture starves it depends on its version."""
+    if not tesseract.available():
+        pytest.skip("tesseract is not installed: scripts/install_tesseract.sh")
+    asked = []
+
+    def starving(source: BinaryIO, limits: Limits, watch: Watch) -> Extraction:
+        asked.append(limits.engine)
+        if limits.engine == "auto":
+            return Extraction(state=DocumentState.FAILED, error="memory", mime="image/png", pages=[Page(1, "")])
+        return extract(source, limits, watch)
+
+    monkeypatch.setattr(work, "extract", starving)
+    with reading_room(database_url, tmp_path, OCR_ENGINE="auto") as room:
+        room.arrive(as_file(slip(ENGLISH)).getvalue())
+        room.drain()
+        assert asked == ["auto", "tesseract"] and room.ends() == [("done", None)]
+        [(engine, languages, source)] = rows(
+            room.db,
+            "SELECT d.ocr_engine, d.ocr_languages, p.source FROM documents d"
+            " JOIN document_pages p ON p.document_id = d.id",
+        )
+        assert engine.startswith("tesseract ") and "eng" in languages and source == "ocr"

@@ -17,7 +17,8 @@ from wamcp.db.session import Pool
 from wamcp.documents.extract import extract
 from wamcp.documents.means import Reading
 from wamcp.documents.result import as_rows, settled
-from wamcp.documents.shapes import Extraction, TextSource
+from wamcp.documents.shapes import Extraction
+from wamcp.documents.sniff import PICTURES
 from wamcp.errors import NotStored, StoreUnavailable
 from wamcp.storage.objects import PIECE_BYTES
 from wamcp.vocabulary import DocumentState
@@ -145,8 +146,8 @@ def _note_trouble(means: Reading, document: WantedDocument, trouble: "_Trouble")
 def _read(means: Reading, document: WantedDocument, spool: BinaryIO, goes_on: Callable[[], bool]) -> Extraction:
     watch = _Watch(means, document, goes_on)
     found = extract(spool, means.limits, watch)
-    if _is_dead(found) and means.limits.engine == "auto" and any(page.source == TextSource.OCR for page in found.pages):
-        # RapidOCR needs gigabytes for some pictures; tesseract does not.
+    if _is_dead(found) and means.limits.engine == "auto" and found.mime in PICTURES:
+        # RapidOCR needs gigabytes for some pictures; tesseract, which reads the pages of PDFs first, does not.
         second = extract(spool, replace(means.limits, engine="tesseract"), watch)
         if not _is_dead(second) and second.error != "no_ocr":
             return replace(second, duration_ms=found.duration_ms + second.duration_ms)
