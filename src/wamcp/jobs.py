@@ -9,6 +9,7 @@ from wamcp import log
 SEND = "wamcp.send"
 ECHO = "wamcp.echo"
 FETCH = "wamcp.fetch"
+EXTRACT = "wamcp.extract"
 
 _log = log.get(__name__)
 

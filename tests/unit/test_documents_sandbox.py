@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -117,3 +119,52 @@ def test_frames_come_whole_out_of_any_pieces() -> None:
         frames = wire.Frames()
         got = [answer for at in range(0, len(stream), size) for answer in frames.feed(stream[at : at + size])]
         assert got == sent
+
+
+_UNPRIVILEGED = """
+import ctypes, os, sys
+PR_CAPBSET_DROP, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON = 24, 19, 21, 38
+for capability in (CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON):
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_OURSELVES = """
+import io, os, subprocess, sys
+from pathlib import Path
+from wamcp.documents.extract import extract
+from wamcp.documents.limits import Limits
+from wamcp.documents.secrecy import keep_to_ourselves
+
+LOOK = '''
+import sys
+from pathlib import Path
+for name in ("environ", "mem"):
+    try:
+        open(f"/proc/{sys.argv[1]}/{name}", "rb").read(1)
+        print("read", name)
+    except PermissionError:
+        print("refused")
+'''
+
+def look():
+    return subprocess.run([sys.executable, "-c", LOOK, str(os.getpid())], capture_output=True, text=True).stdout.split()
+
+assert look()[:2] == ["read", "environ"], look()
+keep_to_ourselves()
+assert look() == ["refused", "refused"], look()
+path = Path(sys.argv[1])
+path.write_text("words of a letter")
+for source in (path, io.BytesIO(b"words of a letter")):
+    found = extract(source, Limits(engine="none"))
+    assert found.pages[0].text == "words of a letter", found
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
+def test_nobody_else_of_our_user_looks_into_our_memory_and_documents_are_read_all_the_same(
+    tmp_path: Path,
+) -> None:
+    """Without the capabilities that let root look wherever it likes."""
+    command = [sys.executable, "-c", _UNPRIVILEGED, sys.executable, "-c", _OURSELVES, str(tmp_path / "letter")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

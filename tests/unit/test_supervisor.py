@@ -25,6 +25,12 @@ def test_the_callers_servers_and_ports_are_not() -> None:
     assert env == {"PATH": "/bin", "LC_ALL": "C.UTF-8", "WAMCP_ENV": "development"}
 
 
+def test_how_documents_are_read_is_the_callers_choice() -> None:
+    given = {"OCR_LANGUAGES": "deu", "OCR_ENGINE": "none", "OCR_MAX_PAGES": "3", "WAMCP_EXTRACTORS": "1"}
+    given |= {"MAX_DOCUMENT_BYTES": "5", "TESSDATA_PREFIX": "/packs"}
+    assert supervisor.environment(given) == given
+
+
 def test_paths_stay_valid_when_the_children_work_elsewhere() -> None:
     env = supervisor.environment({"WHATSAPP_APP_SECRET_FILE": "secret.txt", "PYTHONPATH": "src:/opt/x"})
     here = Path.cwd()

@@ -8,11 +8,16 @@ from wamcp.db.session import ReadConnection
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Webhooks kept but not yet understood; ``oldest_pending_seconds`` is 0 when nothing waits. Parked by kind."""
+    """Webhooks kept but not yet understood, fetched documents not yet read; an age is 0 when nothing waits.
+
+    Parked by kind.
+    """
 
     events_pending: int
     oldest_pending_seconds: float
     parked: dict[str, int]
+    documents_pending: int
+    oldest_document_seconds: float
 
 
 def backlog(connection: ReadConnection) -> Backlog:
@@ -23,7 +28,13 @@ def backlog(connection: ReadConnection) -> Backlog:
     ).fetchone()
     assert row is not None
     parked = connection.execute("SELECT kind, count(*) FROM parked GROUP BY kind ORDER BY kind").fetchall()
-    return Backlog(row[0], max(0.0, row[1]), dict(parked))
+    waiting = connection.execute(
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(f.stored_at)), 0)::float8"
+        " FROM documents d JOIN media f ON f.id = d.media_row_id"
+        " WHERE d.state IN ('pending', 'downloading', 'extracting') AND d.next_attempt_at IS NOT NULL"
+    ).fetchone()
+    assert waiting is not None
+    return Backlog(row[0], max(0.0, row[1]), dict(parked), waiting[0], max(0.0, waiting[1]))
 
 
 def ping(connection: ReadConnection) -> None:

@@ -29,7 +29,8 @@ class WantedDocument(NamedTuple):
     """A document that somebody leased to read it: ``attempts`` counts this one and tells the lease from a later one.
 
     ``deaths``: so many readers died of it; ``cut_off``: so many workers ended while they read it. ``afresh``: a person
-    asked for it, so what was found in the same bytes before does not count.
+    asked for it, so what was found in the same bytes before does not count. ``error_code`` says why the attempt before
+    came to nothing.
     """
 
     id: int
@@ -40,6 +41,7 @@ class WantedDocument(NamedTuple):
     deaths: int
     cut_off: int
     afresh: bool
+    error_code: str | None
 
 
 class ReadPage(NamedTuple):
@@ -124,7 +126,8 @@ def claim_document(connection: psycopg.Connection, seconds: float) -> WantedDocu
             f" state = '{DocumentState.DOWNLOADING}', pages_done = 0,"
             " lease_until = clock_timestamp() + make_interval(secs => %s)"
             " FROM due, media f WHERE d.id = due.id AND f.id = d.media_row_id"
-            " RETURNING d.id, f.storage_key_raw, f.size, d.sha256, d.attempts, d.deaths, d.cut_off, d.afresh",
+            " RETURNING d.id, f.storage_key_raw, f.size, d.sha256, d.attempts, d.deaths, d.cut_off, d.afresh,"
+            " d.error_code",
             [seconds],
         ).fetchone()
     return None if row is None else WantedDocument(*row)
@@ -150,14 +153,25 @@ def reading_on(connection: psycopg.Connection, document: WantedDocument, seconds
 def put_back(
     connection: psycopg.Connection, document: WantedDocument, seconds: float, error_code: str | None, *, died: bool
 ) -> bool:
-    """Lets the document wait ``seconds`` for the next attempt; ``died``: its reader did not live through it."""
-    return _update(
-        connection,
-        document,
-        f"state = '{DocumentState.PENDING}', lease_until = NULL, error_code = %s, deaths = deaths + %s::int,"
-        " next_attempt_at = clock_timestamp() + make_interval(secs => %s)",
-        [error_code, int(died), seconds],
-    )
+    """Lets the document wait ``seconds`` for the next attempt; ``died``: its reader did not live through it.
+
+    That counts for whatever else waits with the same bytes as well: they would kill as many readers each.
+    """
+    with connection.transaction():
+        is_ours = _update(
+            connection,
+            document,
+            f"state = '{DocumentState.PENDING}', lease_until = NULL, error_code = %s, deaths = deaths + %s::int,"
+            " next_attempt_at = clock_timestamp() + make_interval(secs => %s)",
+            [error_code, int(died), seconds],
+        )
+        if is_ours and died and document.sha256 is not None:
+            connection.execute(
+                f"UPDATE documents SET deaths = deaths + 1 WHERE sha256 = %s AND state = '{DocumentState.PENDING}'"
+                " AND id <> %s",
+                [document.sha256, document.id],
+            )
+    return is_ours
 
 
 def reuse(connection: psycopg.Connection, document: WantedDocument, reader: str) -> bool:
@@ -227,6 +241,13 @@ def want_again(connection: psycopg.Connection, row_id: int) -> DocumentState | N
         [row_id],
     ).fetchone()
     return None if row is None else DocumentState(row[0])
+
+
+def file_behind(connection: psycopg.Connection, row_id: int) -> tuple[int, str] | None:
+    """The row id and the state of the file that a document is made of; None where there is no such document."""
+    return connection.execute(
+        "SELECT f.id, f.state FROM documents d JOIN media f ON f.id = d.media_row_id WHERE d.id = %s", [row_id]
+    ).fetchone()
 
 
 def _update(connection: psycopg.Connection, document: WantedDocument, change: str, values: Sequence[Any]) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from wamcp.documents import wire
 from wamcp.documents.clean import cut
 from wamcp.documents.limits import SPEECH_PER_SECOND, Allowance, Limits
-from wamcp.documents.sandbox import Ending, Run, run
+from wamcp.documents.sandbox import Ending, Run, Watch, run
 from wamcp.documents.shapes import Extraction, Page, TextSource
 from wamcp.documents.sniff import AUDIO, FILMS, HEAD_BYTES, PICTURES, TIFF, sniff_head
 from wamcp.vocabulary import DocumentState
@@ -27,18 +27,19 @@ _LEAST_SILENCE = 6
 """CPU seconds that pictures get in any case; the child before them uses no more."""
 
 
-def extract(source: Path | BinaryIO, limits: Limits | None = None) -> Extraction:
+def extract(source: Path | BinaryIO, limits: Limits | None = None, watch: Watch = lambda _: None) -> Extraction:
     """Reads a document, whatever it is, in at most ``limits``; never raises for what the document contains.
 
     ``source`` that is no real file is copied to one. ``error`` of the result is ``timeout``, ``memory`` or ``killed``
     when a child died (what it had read is kept), ``bomb``, ``broken``, ``no_ocr`` (a picture that nobody here can
     read), ``no_transcriber`` (sound that nobody here can write down) or ``fields`` (the text is whole, but finding the
-    fields in it killed the child). Raises ``OSError``.
+    fields in it killed the child). ``watch`` is called twice a second with the number of pages read so far; what it
+    raises ends the reading. Raises that and ``OSError``.
     """
     limits = limits or Limits()
     begin = time.monotonic()
     with _descriptor(source) as descriptor:
-        result = _Reading(descriptor, limits).all_of_it()
+        result = _Reading(descriptor, limits, watch).all_of_it()
     return replace(result, duration_ms=round((time.monotonic() - begin) * 1000))
 
 
@@ -62,10 +63,11 @@ def _descriptor(source: Path | BinaryIO) -> Iterator[int]:
 class _Reading:
     """One document on its way through its children."""
 
-    def __init__(self, descriptor: int, limits: Limits) -> None:
+    def __init__(self, descriptor: int, limits: Limits, watch: Watch) -> None:
         self._descriptor = descriptor
         self._limits = limits
         self._begin = time.monotonic()
+        self._watch = watch
         self._pages: dict[int, Page] = {}
         self._attachments: list[bytes] = []
         self._mime: str | None = None
@@ -122,12 +124,14 @@ class _Reading:
             wall_per_second=SPEECH_PER_SECOND,
         )
         if task != "finish":
-            return run(job, self._descriptor, allowance.wall_seconds, each=task == "look")
+            before = len(self._pages.keys() - set(pages or []))
+            watch = lambda count: self._watch(before + count)  # noqa: E731 - said in place
+            return run(job, self._descriptor, allowance.wall_seconds, each=task == "look", watch=watch)
         with tempfile.TemporaryFile() as file:
             pages_so_far = [self._pages[number] for number in sorted(self._pages)]
             file.write(msgspec.msgpack.encode(wire.Material(pages_so_far, self._attachments)))
             file.flush()
-            return run(job, file.fileno(), allowance.wall_seconds)
+            return run(job, file.fileno(), allowance.wall_seconds, watch=lambda _: self._watch(len(self._pages)))
 
     def _take(self, done: Run) -> Ending:
         """Keeps what a child said."""

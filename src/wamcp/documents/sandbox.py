@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,13 @@ _START = "import sys; sys.path.insert(0, sys.argv[1]); from wamcp.documents.chil
 _PIECE = 1 << 16
 OUT_OF_MEMORY = 77
 """The exit code of a child that ran out of memory and could still say so."""
+WATCH_EVERY_S = 0.5
+NICENESS = 10
+"""Children yield to whoever answers Meta and people."""
 _PASSED_ON = ("PATH", "TESSDATA_PREFIX")
+
+Watch = Callable[[int], None]
+"""Is called twice a second with the number of pages so far; what it raises ends the child and is passed on."""
 
 
 class Ending(StrEnum):
@@ -43,12 +49,13 @@ class Run(NamedTuple):
     ending: Ending
 
 
-def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False) -> Run:
+def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False, watch: Watch = lambda _: None) -> Run:
     """Has a child do ``job`` on the file behind the descriptor ``document`` (its position is left alone).
 
     ``wall_seconds`` is for all of it, or with ``each`` for every page anew; of sound, each second that is written down
-    adds ``job.wall_per_second``. The child has a session, a directory and
-    a clean environment of its own; nothing that it writes to stderr is kept. Never raises for what the document does.
+    adds ``job.wall_per_second``. The child has a session, a directory and a clean environment of its own; nothing that
+    it writes to stderr is kept. Never raises for what the document does, but ``OSError`` where no child can be started,
+    and what ``watch`` raises.
     """
     with tempfile.TemporaryDirectory(prefix="wamcp-document-") as own, _reopened(document) as stdin:
         command = [sys.executable, "-I", "-c", _START, _ROOT, msgspec.json.encode(job).decode()]
@@ -62,7 +69,9 @@ def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False
             start_new_session=True,
         )
         try:
-            return _listen(child, job, wall_seconds, each)
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
+            return _listen(child, job, _Deadline(wall_seconds), each=each, watch=watch)
         finally:
             _end(child)
 
@@ -86,9 +95,9 @@ def _environment(own: str) -> dict[str, str]:
     return {"LANG": "C.UTF-8", "TMPDIR": own, "HOME": own, "OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", **passed_on}
 
 
-def _listen(child: subprocess.Popen[bytes], job: wire.Job, wall_seconds: float, each: bool) -> Run:
+def _listen(child: subprocess.Popen[bytes], job: wire.Job, deadline: "_Deadline", *, each: bool, watch: Watch) -> Run:
     answers: list[wire.Answer] = []
-    said, frames, deadline = 0, wire.Frames(), _Deadline(wall_seconds)
+    said, pages, frames = 0, 0, wire.Frames()
     try:
         for piece in _pieces(child, deadline):
             said += len(piece)
@@ -96,12 +105,19 @@ def _listen(child: subprocess.Popen[bytes], job: wire.Job, wall_seconds: float, 
                 return Run(answers, Ending.TOO_MUCH)
             for answer in frames.feed(piece):
                 answers.append(answer)
+                pages += isinstance(answer, wire.PageRead)
                 if each and isinstance(answer, wire.PageRead):
                     deadline.renew()
                 if isinstance(answer, wire.Heard):
                     deadline.lengthen(job.wall_per_second * max(0, min(answer.seconds, job.sound_seconds)))
-        code = child.wait(max(0.0, deadline.left))
-    except (TimeoutError, subprocess.TimeoutExpired):
+            watch(pages)
+        while (code := child.poll()) is None:
+            if deadline.left <= 0:
+                raise TimeoutError
+            watch(pages)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(min(WATCH_EVERY_S, deadline.left))
+    except TimeoutError:
         return Run(answers, Ending.TIMEOUT)
     except msgspec.MsgspecError:
         return Run(answers, Ending.KILLED)
@@ -109,17 +125,23 @@ def _listen(child: subprocess.Popen[bytes], job: wire.Job, wall_seconds: float, 
 
 
 def _pieces(child: subprocess.Popen[bytes], deadline: "_Deadline") -> Iterator[bytes]:
-    """What the child says, until it closes its end. Raises ``TimeoutError``."""
+    """What the child says, until it closes its end; nothing at times, so that one can look around.
+
+    Raises ``TimeoutError``.
+    """
     assert child.stdout is not None
     descriptor = child.stdout.fileno()
     poll = select.poll()
     poll.register(descriptor, select.POLLIN | select.POLLHUP)
     while True:
-        if deadline.left <= 0 or not poll.poll(deadline.left * 1000):
+        if deadline.left <= 0:
             raise TimeoutError
-        if not (piece := os.read(descriptor, _PIECE)):
+        if not poll.poll(min(WATCH_EVERY_S, deadline.left) * 1000):
+            yield b""
+        elif piece := os.read(descriptor, _PIECE):
+            yield piece
+        else:
             return
-        yield piece
 
 
 def _ending(code: int) -> Ending:

@@ -183,6 +183,7 @@ def _note_stored(
     with means.pool.connection() as connection:
         incoming.note_stored(connection, file, kept)
     _log.info("media_fetched", media=file.id, size=stored.size, attempts=file.attempts, odd=odd is not None)
+    means.stored_one()
 
 
 def _note_missed(means: Fetching, file: WantedFile, found: Download) -> None:

@@ -1,6 +1,6 @@
 """What fetching works with: the rows, Meta, and the store that the bytes go into."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,10 @@ from wamcp.whatsapp.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """Shared by all threads of a process. ``deadline_s`` bounds each download besides its size, in seconds."""
+    """Shared by all threads of a process. ``deadline_s`` bounds each download besides its size, in seconds.
+
+    ``stored_one`` is called after each file that was stored.
+    """
 
     pool: Pool
     graph: Graph
@@ -21,6 +24,7 @@ class Fetching:
     downloads: Downloads
     cap: int = MAX_MEDIA_BYTES
     deadline_s: float | None = None
+    stored_one: Callable[[], object] = lambda: None
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from wamcp.web import (
     health,
     metrics,
     operate,
+    read_again,
     send,
     send_media,
 )
@@ -42,6 +43,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(admin_media.router)
     app.include_router(admin_documents.router)
     app.include_router(operate.router)
+    app.include_router(read_again.router)
     app.include_router(admin_sends.router)
     app.include_router(send.router)
     app.include_router(send_media.router)

@@ -54,6 +54,8 @@ class Health(BaseModel):
     events_pending: int | None
     oldest_pending_seconds: float | None
     parked: dict[str, int] | None
+    documents_pending: int | None
+    oldest_document_seconds: float | None
 
 
 class Readiness(BaseModel):
@@ -102,6 +104,8 @@ def health(request: Request) -> Health:
         events_pending=found.backlog.events_pending if found else None,
         oldest_pending_seconds=round(found.backlog.oldest_pending_seconds, 3) if found else None,
         parked=found.backlog.parked if found else None,
+        documents_pending=found.backlog.documents_pending if found else None,
+        oldest_document_seconds=round(found.backlog.oldest_document_seconds, 3) if found else None,
     )
 
 
@@ -133,6 +137,8 @@ def _backlog_readings(reader: Pool) -> Callable[[], Iterable[Reading]]:
             Reading("wamcp_database_up", "Whether Postgres answered this scrape.", 1),
             Reading("wamcp_events_pending", "Webhooks kept and not yet understood.", found.events_pending),
             Reading("wamcp_oldest_pending_seconds", "Age of the oldest of them.", found.oldest_pending_seconds),
+            Reading("wamcp_documents_pending", "Fetched documents not yet read.", found.documents_pending),
+            Reading("wamcp_oldest_document_seconds", "Time since the first was stored.", found.oldest_document_seconds),
             *(
                 Reading("wamcp_parked", "Events and items that could not be understood.", count, {"kind": kind})
                 for kind, count in found.parked.items()

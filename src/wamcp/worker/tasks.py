@@ -5,14 +5,18 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from wamcp import log
 from wamcp.db import sends
-from wamcp.jobs import ECHO, FETCH, SEND, celery_app, kick
+from wamcp.documents import work as reading_work
+from wamcp.documents.means import Reading, reading_of
+from wamcp.jobs import ECHO, EXTRACT, FETCH, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
 from wamcp.sending import echo, queue
@@ -20,6 +24,7 @@ from wamcp.sending.means import Means, means_of
 from wamcp.settings import Settings, require_safe_echo
 
 THREADS = 8
+"""Besides those that wait for readers of documents, of which there are ``WAMCP_EXTRACTORS``."""
 FETCHERS = 3
 """As many threads as may be busy with downloads, which last long; the others are for sends."""
 SWEEP_S = 0.5
@@ -34,24 +39,25 @@ def serve(settings: Settings) -> None:
     require_safe_echo(settings)
     # Its messages are empty and JSON, so nobody can have a worker that runs as root do anything by them.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    url = settings.require("redis_url")
+    url, threads = settings.require("redis_url"), THREADS + settings.extractors
     with (
-        means_of(settings, "wamcp worker", connections=THREADS + 2) as means,
+        means_of(settings, "wamcp worker", connections=threads + 2) as means,
         fetching_of(settings, means.pool, means.graph, means.store) as fetching,
     ):
         stop = threading.Event()
-        crew = _Crew(means, fetching, stop)
+        crew = _Crew(means, fetching, reading_of(settings, means.pool, means.store), stop)
         app = celery_app(url)
         app.task(name=SEND)(crew.send)
         app.task(name=ECHO)(crew.echo)
         app.task(name=FETCH)(crew.fetch)
+        app.task(name=EXTRACT)(crew.extract)
         sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
         sweep.start()
         # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
         worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
         worker = app.Worker(
             pool="threads",
-            concurrency=THREADS,
+            concurrency=threads,
             loglevel=logging.getLevelName(settings.log_level.upper()),
             without_gossip=True,
             without_mingle=True,
@@ -65,58 +71,85 @@ def serve(settings: Settings) -> None:
 
 
 class _Crew:
-    """The tasks of one process; no more of them work at a time than there are threads."""
+    """The tasks of one process; each kind of slow work has its share of the threads, so that sends never wait."""
 
-    def __init__(self, means: Means, fetching: Fetching | None, stop: threading.Event) -> None:
+    def __init__(self, means: Means, fetching: Fetching | None, reading: Reading, stop: threading.Event) -> None:
         self._means = means
-        self._fetching = fetching
+        self._fetching = fetching and replace(fetching, stored_one=self._read_soon)
+        self._reading = reading
+        self._url = means.settings.require("redis_url")
         self._stop = stop
-        self._working = 0
-        self._downloading = 0
-        self._lock = threading.Lock()
+        self._quick = _Share(THREADS)
+        self._downloading = _Share(FETCHERS if fetching else 0)
+        self._extracting = _Share(means.settings.extractors)
 
     def free(self) -> int:
         """How many more could work."""
-        return THREADS - self._working
+        return self._quick.free
 
     def send(self) -> None:
         """Hands over what is due."""
-        self._work(lambda: queue.drain(self._means, lambda: not self._stop.is_set()))
+        with self._quick.taken():
+            queue.drain(self._means, self._goes_on)
 
     def echo(self) -> None:
         """Decides which messages are echoed, and hands the answers over."""
-
-        def work() -> None:
+        with self._quick.taken():
             if echo.echo(self._means):
-                queue.drain(self._means, lambda: not self._stop.is_set())
-
-        self._work(work)
+                queue.drain(self._means, self._goes_on)
 
     def fetch(self) -> None:
         """Fetches the files that came, unless enough threads do."""
-        fetching = self._fetching
-        with self._lock:
-            if fetching is None or self._downloading >= FETCHERS:
-                return
-            self._downloading += 1
-        try:
-            self._work(lambda: fetch.drain(fetching, lambda: not self._stop.is_set()))
-        finally:
-            with self._lock:
-                self._downloading -= 1
+        with self._downloading.taken() as is_free, self._quick.taken():
+            if is_free and self._fetching is not None:
+                fetch.drain(self._fetching, self._goes_on)
 
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
-        return 0 if self._fetching is None else min(FETCHERS - self._downloading, self.free())
+        return min(self._downloading.free, self.free())
 
-    def _work(self, work: Callable[[], object]) -> None:
+    def extract(self) -> None:
+        """Reads the documents that came, unless enough threads do."""
+        with self._extracting.taken() as is_free:
+            if is_free:
+                reading_work.drain(self._reading, self._goes_on)
+
+    def extractors(self) -> int:
+        """How many more may read documents."""
+        return self._extracting.free
+
+    def _goes_on(self) -> bool:
+        return not self._stop.is_set()
+
+    def _read_soon(self) -> None:
+        if self.extractors():
+            kick(self._url, EXTRACT)
+
+
+class _Share:
+    """So many threads may be busy with one kind of work."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy = 0
+        self._lock = threading.Lock()
+
+    @property
+    def free(self) -> int:
+        """How many more may be."""
+        return self._most - self._busy
+
+    @contextmanager
+    def taken(self) -> Iterator[bool]:
+        """A thread of them until the block ends; False when all are busy."""
         with self._lock:
-            self._working += 1
+            is_free = self._busy < self._most
+            self._busy += is_free
         try:
-            work()
+            yield is_free
         finally:
             with self._lock:
-                self._working -= 1
+                self._busy -= is_free
 
 
 def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
@@ -133,13 +166,20 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 queue.forget_idle_clocks(means.pool)
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
-            for _ in range(min(queue.count_due(means.pool), crew.free())):
-                kick(url, SEND)
-            if fetchers := crew.fetchers():
-                for _ in range(min(fetch.count_due(means.pool), fetchers)):
-                    kick(url, FETCH)
+            _ring(means, crew, url)
         except Exception as failure:  # noqa: BLE001 - a sweep that ended would leave rows lying for good
             _log.warning("sweep_failed", reason=type(failure).__name__)
+
+
+def _ring(means: Means, crew: _Crew, url: str) -> None:
+    """As often as there are rows that wait and threads that could work on them."""
+    for task, free, count_due in (
+        (SEND, crew.free(), queue.count_due),
+        (FETCH, crew.fetchers(), fetch.count_due),
+        (EXTRACT, crew.extractors(), reading_work.count_due),
+    ):
+        for _ in range(min(count_due(means.pool), free) if free > 0 else 0):
+            kick(url, task)
 
 
 def _settle(means: Means) -> None:
