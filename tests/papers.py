@@ -87,11 +87,13 @@ def paper(
         text, source, confidence = (page, "text", None) if isinstance(page, str) else page
         if text:
             archive.connection.execute(
-                "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, source,"
-                " engine, confidence, text, search_text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, direction, type,"
+                " source, engine, confidence, text, search_text)"
+                " SELECT %s, %s, %s, %s, %s, %s, m.direction, m.type, %s, %s, %s, %s, %s FROM messages m"
+                " WHERE m.number_id = %s AND m.wamid = %s",
                 [
                     *(document, count, number, conversation, at, day, source),
-                    *("tesseract" if source == "ocr" else None, confidence, text, search_text(text)),
+                    *("tesseract" if source == "ocr" else None, confidence, text, search_text(text), number, wamid),
                 ],
             )
     return document
