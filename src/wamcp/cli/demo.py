@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ SEED = 1
 PORT = 8000
 UNDERSTOOD_WITHIN_S = 30.0
 DELIVERED_WITHIN_S = 10.0
+READ_WITHIN_S = 120.0
 
 QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("What is in the archive?", "get_status", {}),
@@ -37,6 +39,8 @@ QUESTIONS: list[tuple[str, str, dict[str, Any]]] = [
     ("Where is invoice INV-2026-000123?", "search_messages", {"query": "INV-2026-000123", "limit": 4}),
 ]
 
+_ON_THEIR_WAY = ("pending", "downloading", "extracting")
+
 _console = Console(highlight=False)
 
 
@@ -46,6 +50,7 @@ def demo(directory: Path, *, once: bool) -> int:
     with _up(directory) as process:
         runtime = json.loads((directory / "runtime.json").read_text())
         _play(runtime)
+        _await_reading(runtime)
         asyncio.run(_ask(runtime))
         _answer(runtime)
         _say_how_to_go_on(runtime, directory)
@@ -133,6 +138,30 @@ def _await_understanding(client: httpx.Client, runtime: dict[str, Any]) -> None:
         time.sleep(0.05)
 
 
+def _await_reading(runtime: dict[str, Any]) -> None:
+    """Shows how the worker fetches and reads what came with the messages; what it cannot read it says itself."""
+    began = time.monotonic()
+    headers = {"X-Admin-Api-Key": runtime["admin_api_key"]}
+    with (
+        httpx.Client(base_url=runtime["api_url"], headers=headers, timeout=TIMEOUT_SECONDS) as client,
+        _console.status("The worker fetches and reads what came with the messages ...") as status,
+    ):
+        while True:
+            found = client.get("/admin/documents", params={"limit": 200}).json()["documents"]
+            waiting = [each for each in found if each["extraction_status"] in _ON_THEIR_WAY]
+            if not waiting or time.monotonic() - began > READ_WITHIN_S:
+                break
+            status.update(f"The worker reads what came with the messages: {len(found) - len(waiting)} of {len(found)}")
+            time.sleep(0.2)
+    told = ", ".join(f"{count} {state}" for state, count in Counter(_states(found)).most_common())
+    _console.print(f"{len(found)} files fetched and read in {time.monotonic() - began:.1f} s: {told}.")
+
+
+def _states(found: list[dict[str, Any]]) -> Iterator[str]:
+    for each in found:
+        yield "with text" if each["extraction_status"] == "done" else each["extraction_status"]
+
+
 async def _ask(runtime: dict[str, Any]) -> None:
     from fastmcp import Client
 
@@ -143,6 +172,11 @@ async def _ask(runtime: dict[str, Any]) -> None:
                 first = answer["conversations"][0]
                 reading = {"conversation_id": first["id"], "limit": 6}
                 await _call(client, f"What does {first['untrusted_contact']} want?", "get_messages", reading)
+        owed = await _call(client, "What do we owe, and to whom?", "list_documents", {"type": "invoice", "limit": 5})
+        for document in owed["documents"]:
+            if document["untrusted_invoice"].get("page", 1) > 1:
+                where = {"document_id": document["id"], "page": document["untrusted_invoice"]["page"]}
+                await _call(client, "On which page does it say so?", "get_document", where)
 
 
 async def _call(client: Any, question: str, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -161,11 +195,20 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     if "days" in answer:
         for day, rows in answer["days"].items():
             for row in rows:
-                yield f"{day} {'  '.join(str(cell) for cell in row)}"
+                yield f"{day} {'  '.join(str(cell) for cell in row)}".replace("\n", " / ")
     elif "conversations" in answer and isinstance(answer["conversations"], list):
         for item in answer["conversations"]:
             waiting = "waiting" if item["unanswered"] else ""
             yield f"{item['id']}  {item['untrusted_contact']}  last {item['last_message_at']}  {waiting}"
+    elif isinstance(answer.get("documents"), list):
+        for item in answer["documents"]:
+            invoice = item["untrusted_invoice"]
+            owed = f"{invoice.get('total')} {invoice.get('currency', '')} to {invoice.get('supplier', 'nobody named')}"
+            where = f"page {invoice.get('page', '?')}, {invoice['source']}, sure by {invoice['confidence']}"
+            yield f"{item['id']}  {invoice.get('number')} of {invoice.get('date')}: {owed}  ({where})"
+    elif "pages" in answer:
+        for page in answer["pages"]:
+            yield f"{answer['id']} page {page['page']}: {' / '.join(page['untrusted_text'].splitlines()[:6])}"
     else:
         for name in ("messages", "conversations", "oldest", "newest", "business_numbers", "can_see"):
             yield f"{name}: {answer[name]}"
