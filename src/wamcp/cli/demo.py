@@ -193,27 +193,34 @@ async def _call(client: Any, question: str, tool: str, arguments: dict[str, Any]
 
 def _lines(answer: dict[str, Any]) -> Iterator[str]:
     if "days" in answer:
-        for day, rows in answer["days"].items():
-            for row in rows:
-                yield f"{day} {'  '.join(str(cell) for cell in row)}".replace("\n", " / ")
+        rows = ((day, row) for day, found in answer["days"].items() for row in found)
+        yield from (f"{day} {'  '.join(map(str, row))}".replace("\n", " / ") for day, row in rows)
     elif "conversations" in answer and isinstance(answer["conversations"], list):
-        for item in answer["conversations"]:
-            waiting = "waiting" if item["unanswered"] else ""
-            yield f"{item['id']}  {item['untrusted_contact']}  last {item['last_message_at']}  {waiting}"
+        yield from map(_thread, answer["conversations"])
     elif isinstance(answer.get("documents"), list):
-        for item in answer["documents"]:
-            invoice = item["untrusted_invoice"]
-            owed = f"{invoice.get('total')} {invoice.get('currency', '')} to {invoice.get('supplier', 'nobody named')}"
-            where = f"page {invoice.get('page', '?')}, {invoice['source']}, sure by {invoice['confidence']}"
-            yield f"{item['id']}  {invoice.get('number')} of {invoice.get('date')}: {owed}  ({where})"
+        yield from (_owed(item["id"], item["untrusted_invoice"]) for item in answer["documents"])
     elif "pages" in answer:
-        for page in answer["pages"]:
-            yield f"{answer['id']} page {page['page']}: {' / '.join(page['untrusted_text'].splitlines()[:6])}"
+        yield from (f"{answer['id']} page {each['page']}: {_short(each)}" for each in answer["pages"])
     else:
         for name in ("messages", "conversations", "oldest", "newest", "business_numbers", "can_see"):
             yield f"{name}: {answer[name]}"
     if answer.get("notice"):
         yield answer["notice"]
+
+
+def _thread(item: dict[str, Any]) -> str:
+    waiting = "waiting" if item["unanswered"] else ""
+    return f"{item['id']}  {item['untrusted_contact']}  last {item['last_message_at']}  {waiting}"
+
+
+def _short(page: dict[str, Any]) -> str:
+    return " / ".join(page["untrusted_text"].splitlines()[:6])
+
+
+def _owed(ref: str, invoice: dict[str, Any]) -> str:
+    money = f"{invoice.get('total')} {invoice.get('currency', '')} to {invoice.get('supplier', 'nobody named')}"
+    where = f"page {invoice.get('page', '?')}, {invoice['source']}, sure by {invoice['confidence']}"
+    return f"{ref}  {invoice.get('number')} of {invoice.get('date')}: {money}  ({where})"
 
 
 def _answer(runtime: dict[str, Any]) -> None:
