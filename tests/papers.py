@@ -87,8 +87,8 @@ def paper(
         text, source, confidence = (page, "text", None) if isinstance(page, str) else page
         if text:
             archive.connection.execute(
-                "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, direction, type,"
-                " source, engine, confidence, text, search_text)"
+                "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, direction,"
+                " type, source, engine, confidence, text, search_text)"
                 " SELECT %s, %s, %s, %s, %s, %s, m.direction, m.type, %s, %s, %s, %s, %s FROM messages m"
                 " WHERE m.number_id = %s AND m.wamid = %s",
                 [
