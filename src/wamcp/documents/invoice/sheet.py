@@ -32,10 +32,13 @@ def rows_of(pages: list[Page]) -> list["Row"]:
 
 
 def plain(text: str) -> str:
-    """``text`` with compatibility forms, dashes, blanks, quotes and digits of other scripts as ASCII."""
+    """``text`` with compatibility forms, dashes, blanks, quotes and digits of other scripts as ASCII.
+
+    Some characters stand for eighteen others: of what they become only as much is kept as a row may have.
+    """
     if text.isascii():
         return text.expandtabs(4) if "\t" in text else text
-    return unicodedata.normalize("NFKC", text.translate(_BEFORE)).translate(_PLAIN)
+    return unicodedata.normalize("NFKC", text.translate(_BEFORE))[:MAX_ROW].translate(_PLAIN)
 
 
 def fold(text: str) -> str:
