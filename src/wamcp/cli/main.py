@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamcp.cli import mcp, token
+from wamcp.cli import contact, mcp, token
 from wamcp.cli.doctor import doctor
 from wamcp.cli.extract import extract
 from wamcp.cli.graph import simulate_graph
@@ -34,6 +34,7 @@ for command in (up, setup, doctor, extract, send, send_webhook, simulate_graph, 
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")
+app.add_typer(contact.app, name="contact")
 
 
 class ApiPart(StrEnum):

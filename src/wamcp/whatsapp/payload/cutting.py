@@ -26,7 +26,9 @@ class CutEvent(NamedTuple):
 
 
 def cut_out(body: bytes, gone: Gone, received_at: int) -> CutEvent | None:
-    """``body`` without what is of ``gone``, or None where nothing of it is in there; ``received_at`` is unix seconds.
+    """``body`` without what is of ``gone``, or None where nothing of it is in there.
+
+    ``received_at`` is unix seconds, 0 for what was there when they were erased: all of that is old, whatever it says.
 
     Messages, statuses, calls and other items of theirs are taken out of their lists, entries that name them likewise;
     in what others wrote only the words that name them are blanked. A change of which nothing is left becomes one of
@@ -133,7 +135,7 @@ class _Cutter:
     def _item(self, path: str, number: str, person: Person | None, at: int, goes: bool) -> _Item:
         scope = self.gone.scopes.get(number) or self._scope(path)
         if not goes and person is not None:
-            goes = self.gone.owns(scope, person, min(at, self.received_at))
+            goes = self.gone.owns(scope, person, at if self.received_at else 0)
             if not goes and self.gone.owns(scope, person, 0) and (change := self._change(path)) is not None:
                 change.keeps_theirs = True
         return _Item(path, goes)
@@ -188,8 +190,8 @@ class _Cutter:
             is_theirs = bool(untils) and not self.gone.is_somebody_else(change.scope, words)
             is_old = any(self.received_at <= until.before for until in untils)
             is_unnamed = not any(contact.get(key) for key in _NAMING)
-            if (is_theirs and (is_old or (change.touched and not change.keeps_theirs))) or (
-                is_unnamed and change.touched and not change.keeps_theirs
+            if not change.keeps_theirs and (
+                (is_theirs and (is_old or change.touched)) or (is_unnamed and change.touched)
             ):
                 self.cuts.remove(contacts, index)
                 change.touched = True
