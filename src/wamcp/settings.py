@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from wamcp.errors import Misconfigured
 from wamcp.phones import international
@@ -21,6 +21,8 @@ _SENTENCES = {
 }
 
 _NO_ECHO = "DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development."
+REPEATED_DAYS = 7
+"""So long Meta repeats a webhook; until then its raw event has to be known."""
 _LANGUAGES = re.compile(r"[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20}){0,19}")
 _BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
@@ -173,6 +175,23 @@ class Settings(BaseModel):
         "WAMCP_SUBSTRING_INDEX",
         text="Keep a trigram index, so that searching inside words covers every message (costs disk and writes).",
     )
+    # Keeping
+    keep_raw_days: int | None = setting(
+        None,
+        "WAMCP_KEEP_RAW_DAYS",
+        text="Raw events go after so many days, 8 or more. Default: they are kept for ever.",
+    )
+    keep_media_days: int | None = setting(
+        None, "WAMCP_KEEP_MEDIA_DAYS", text="The bytes of files go after so many days. Default: never."
+    )
+    keep_messages_days: int | None = setting(
+        None,
+        "WAMCP_KEEP_MESSAGES_DAYS",
+        text="Messages go after so many days, once their raw events have (`WAMCP_KEEP_RAW_DAYS`). Default: never.",
+    )
+    keep_audit_days: int | None = setting(
+        None, "WAMCP_KEEP_AUDIT_DAYS", text="Audit rows go after so many days. Default: never."
+    )
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "WAMCP_LOG_LEVEL", text="How much is logged."
@@ -209,6 +228,20 @@ class Settings(BaseModel):
     def _a_rate(cls, value: int) -> int:
         if not 1 <= value <= 1000:
             raise ValueError("must be between 1 and 1000")
+        return value
+
+    @field_validator("keep_raw_days", "keep_media_days", "keep_messages_days", "keep_audit_days")
+    @classmethod
+    def _days(cls, value: int | None, info: ValidationInfo) -> int | None:
+        least = REPEATED_DAYS + 1 if info.field_name == "keep_raw_days" else 1
+        if value is not None and not least <= value <= 36_500:
+            raise ValueError(f"must be between {least} and 36500 (unset: for ever)")
+        if info.field_name == "keep_messages_days" and value is not None:
+            raw = info.data.get("keep_raw_days")
+            if raw is None or raw > value:
+                raise ValueError(
+                    "needs WAMCP_KEEP_RAW_DAYS of at most as many days: reprocessing would bring them back"
+                )
         return value
 
     @field_validator("ocr_languages")

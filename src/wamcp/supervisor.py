@@ -38,6 +38,7 @@ _PASSED_ON = (
         "public_host",
     ),
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
+    *("keep_raw_days", "keep_media_days", "keep_messages_days", "keep_audit_days"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
 _MACHINE = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")

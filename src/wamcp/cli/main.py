@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wamcp.cli import contact, mcp, token
+from wamcp.cli.backup import backup, restore
 from wamcp.cli.doctor import doctor
 from wamcp.cli.extract import extract
 from wamcp.cli.graph import simulate_graph
@@ -30,7 +31,10 @@ app = typer.Typer(
 )
 
 
-for command in (up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
+for command in (
+    *(up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge),
+    *(backup, restore),
+):
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")

@@ -48,6 +48,11 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def revisions() -> set[str]:
+    """Every schema that this release knows."""
+    return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def sqlalchemy_url(url: str) -> str:
     """``url`` as SQLAlchemy wants it, with the psycopg 3 driver named."""
     return "postgresql+psycopg://" + url.split("://", 1)[1]

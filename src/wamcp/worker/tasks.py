@@ -12,7 +12,8 @@ from celery.signals import worker_shutting_down
 
 from wamcp import log
 from wamcp.db import sends
-from wamcp.jobs import ECHO, FETCH, SEND, celery_app, kick
+from wamcp.ingest import retention
+from wamcp.jobs import ECHO, FETCH, PURGE, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
 from wamcp.sending import echo, queue
@@ -25,6 +26,7 @@ FETCHERS = 3
 SWEEP_S = 0.5
 SETTLE_EVERY_S = 1.0
 STORE_SWEEP_EVERY_S = 3600.0
+"""As often what is too old is purged."""
 
 _log = log.get(__name__)
 
@@ -45,6 +47,7 @@ def serve(settings: Settings) -> None:
         app.task(name=SEND)(crew.send)
         app.task(name=ECHO)(crew.echo)
         app.task(name=FETCH)(crew.fetch)
+        app.task(name=PURGE)(crew.purge)
         sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
         sweep.start()
         # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
@@ -105,6 +108,11 @@ class _Crew:
             with self._lock:
                 self._downloading -= 1
 
+    def purge(self) -> None:
+        """Purges what is older than it may be."""
+        means = self._means
+        self._work(lambda: retention.purge(means.settings, means.pool, means.store, lambda: not self._stop.is_set()))
+
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
         return 0 if self._fetching is None else min(FETCHERS - self._downloading, self.free())
@@ -131,6 +139,8 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 swept_at = time.monotonic()
                 means.store.sweep()
                 queue.forget_idle_clocks(means.pool)
+                if retention.is_on(means.settings):
+                    kick(url, PURGE)
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
             for _ in range(min(queue.count_due(means.pool), crew.free())):

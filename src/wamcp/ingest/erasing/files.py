@@ -8,7 +8,7 @@ from psycopg import sql
 from wamcp import log
 from wamcp.db.incoming import is_named
 from wamcp.errors import NotStored
-from wamcp.ingest.erasing.work import Work
+from wamcp.ingest.erasing.work import Tally, count
 from wamcp.storage.write import WriteStore
 
 TOUCHED = (
@@ -21,11 +21,11 @@ _CLEARS_STATISTICS = 180000
 _log = log.get(__name__)
 
 
-def delete_objects(connection: psycopg.Connection, store: WriteStore, work: Work) -> None:
+def delete_objects(connection: psycopg.Connection, store: WriteStore, work: Tally) -> None:
     """Deletes what no row names; a row that came meanwhile with the same bytes has them fetched again."""
     for key in work.keys:
         if not is_named(connection, key) and store.delete(key):
-            work.count("objects", 1)
+            count(work, "objects", 1)
     for key in work.keys:
         if is_named(connection, key) and not _is_there(store, key):
             _log.warning("object_gone_with_another", key=key[:12])

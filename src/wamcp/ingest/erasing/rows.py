@@ -12,7 +12,7 @@ from wamcp.db.searchable import search_text
 from wamcp.db.threads import RECOUNT_THREADS
 from wamcp.db.tombstones import Named
 from wamcp.ingest.erasing.scan import SENT_TO_THEM
-from wamcp.ingest.erasing.work import Work
+from wamcp.ingest.erasing.work import Tally, Work, count
 from wamcp.ingest.merging import read_again
 from wamcp.ingest.normalize import lock_writing
 
@@ -49,7 +49,7 @@ def forget(connection: psycopg.Connection, work: Work, named: Named) -> None:
     for start in range(0, len(messages), BATCH):
         with connection.transaction():
             lock_writing(connection)
-            _forget_messages(connection, work, messages[start : start + BATCH])
+            forget_messages(connection, work, messages[start : start + BATCH])
             work.save(connection)
     with connection.transaction():
         lock_writing(connection)
@@ -62,7 +62,8 @@ def forget(connection: psycopg.Connection, work: Work, named: Named) -> None:
         work.save(connection)
 
 
-def _forget_messages(connection: psycopg.Connection, work: Work, ids: Sequence[int]) -> None:
+def forget_messages(connection: psycopg.Connection, work: Tally, ids: Sequence[int]) -> None:
+    """Deletes messages with all that hangs on them, under the lock, and makes the counts right."""
     gone = connection.execute(
         "DELETE FROM messages WHERE id = ANY(%s::bigint[])"
         " RETURNING number_id, wamid, conversation_id, day, (direction = 'inbound')::int",
@@ -79,18 +80,18 @@ def _forget_messages(connection: psycopg.Connection, work: Work, ids: Sequence[i
     )
     connection.execute("DELETE FROM daily_counts WHERE inbound = 0 AND outbound = 0")
     keys = columns(sorted((number, wamid) for number, wamid, *_ in gone), 2)
-    work.count("messages", len(gone))
-    work.count("documents", _delete(connection, "documents", keys))
+    count(work, "messages", len(gone))
+    count(work, "documents", _delete(connection, "documents", keys))
     carried = connection.execute(
         f"DELETE FROM message_media t USING {_KEYS} WHERE t.number_id = u.number_id AND t.wamid = u.wamid"
         " RETURNING t.media_row_id",
         keys,
     ).fetchall()
-    work.count("statuses", _delete(connection, "statuses", keys))
+    count(work, "statuses", _delete(connection, "statuses", keys))
     _delete(connection, "message_state", keys)
     _delete(connection, "echoes", keys)
     _unrefer(connection, keys)
-    _forget_files(connection, work, [row[0] for row in carried])
+    forget_files(connection, work, [row[0] for row in carried])
     connection.execute(RECOUNT_THREADS, [array(sorted({row[2] for row in gone}))])
 
 
@@ -101,21 +102,21 @@ def _delete(connection: psycopg.Connection, table: str, keys: Sequence[Any]) -> 
 
 
 def _unrefer(connection: psycopg.Connection, keys: Sequence[Any]) -> None:
-    """Reactions of others, whose raw events were purged before, no longer say what they were to."""
+    """Reactions of others no longer say what they were to."""
     rows = connection.execute(
-        f"SELECT r.id, r.type, r.text FROM {_KEYS} JOIN messages r"
-        " ON r.number_id = u.number_id AND r.refers_to = u.wamid",
+        f"SELECT r.id, r.text FROM {_KEYS} JOIN messages r"
+        f" ON r.number_id = u.number_id AND r.refers_to = u.wamid AND r.type = '{REACTION}'",
         keys,
     ).fetchall()
-    lines = [(row_id, line_about(line, "") if kind == REACTION else line) for row_id, kind, line in rows]
+    lines = [(row_id, line_about(line, "")) for row_id, line in sorted(rows)]
     connection.execute(
-        "UPDATE messages m SET refers_to = NULL, content = NULL, text = u.text, search_text = u.search_text"
+        "UPDATE messages m SET text = u.text, search_text = u.search_text"
         " FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS u (id, text, search_text) WHERE m.id = u.id",
-        columns([(row_id, line, search_text(line)) for row_id, line in sorted(lines)], 3),
+        columns([(row_id, line, search_text(line)) for row_id, line in lines], 3),
     )
 
 
-def _forget_files(connection: psycopg.Connection, work: Work, ids: Sequence[int]) -> None:
+def forget_files(connection: psycopg.Connection, work: Tally, ids: Sequence[int]) -> None:
     """Deletes rows of files that nothing carries any more, and notes their objects."""
     gone = connection.execute(
         "DELETE FROM media f WHERE f.id = ANY(%s::bigint[])"
@@ -124,7 +125,7 @@ def _forget_files(connection: psycopg.Connection, work: Work, ids: Sequence[int]
         " AND NOT EXISTS (SELECT FROM sends s WHERE s.media_row_id = f.id) RETURNING f.storage_key_raw",
         [array(sorted(set(ids)))],
     ).fetchall()
-    work.count("files", len(gone))
+    count(work, "files", len(gone))
     work.keys = sorted({*work.keys, *(row[0] for row in gone if row[0] is not None)})
 
 
@@ -139,8 +140,8 @@ def _forget_sends(connection: psycopg.Connection, work: Work) -> None:
     connection.execute("UPDATE sends SET retry_of = NULL WHERE retry_of = ANY(%s::bigint[])", [ids])
     connection.execute("DELETE FROM sends WHERE id = ANY(%s::bigint[])", [ids])
     connection.execute("DELETE FROM send_pace WHERE recipient = ANY(%s::text[])", [array(work.whom.values())])
-    work.count("sends", len(rows))
-    _forget_files(connection, work, [row[1] for row in rows if row[1] is not None])
+    count(work, "sends", len(rows))
+    forget_files(connection, work, [row[1] for row in rows if row[1] is not None])
 
 
 def _forget_statuses(connection: psycopg.Connection, work: Work, named: Named) -> None:
@@ -152,7 +153,7 @@ def _forget_statuses(connection: psycopg.Connection, work: Work, named: Named) -
     ).fetchall()
     numbers: dict[str, int] = dict(connection.execute("SELECT phone_number_id, id FROM numbers").fetchall())
     lost = sorted((numbers[number], wamid) for number, wamid in named.messages if number in numbers)
-    work.count("statuses", len(rows) + _delete(connection, "statuses", columns(lost, 2)))
+    count(work, "statuses", len(rows) + _delete(connection, "statuses", columns(lost, 2)))
     restate(connection, sorted({(number, wamid) for number, wamid in rows} | set(lost)))
 
 
@@ -160,8 +161,10 @@ def _forget_people(connection: psycopg.Connection, work: Work, named: Named) -> 
     values = {"ids": array(work.whom.ids), "wamids": array(sorted({wamid for _, wamid in named.messages}))}
     for what, statement in (
         ("account events", "DELETE FROM account_events WHERE participant_id = ANY(%(ids)s::bigint[])"),
+        # Of rows whose raw events were purged before, and could not be cut.
         ("replies", "UPDATE messages SET reply_to = NULL WHERE reply_to = ANY(%(wamids)s::text[])"),
+        ("replies", "UPDATE messages SET refers_to = NULL, content = NULL WHERE refers_to = ANY(%(wamids)s::text[])"),
         ("conversations", "DELETE FROM conversations WHERE participant_id = ANY(%(ids)s::bigint[])"),
         ("participants", "DELETE FROM participants WHERE id = ANY(%(ids)s::bigint[])"),
     ):
-        work.count(what, connection.execute(statement, values).rowcount)
+        count(work, what, connection.execute(statement, values).rowcount)

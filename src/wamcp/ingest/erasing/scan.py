@@ -7,7 +7,7 @@ import psycopg
 from wamcp.db.columns import array, columns
 from wamcp.db.tombstones import Named
 from wamcp.ingest.erased import scopes_of, write_back
-from wamcp.ingest.erasing.work import Work
+from wamcp.ingest.erasing.work import Work, count
 from wamcp.ingest.keep import Again, Event, keep
 from wamcp.ingest.normalize import lock_writing
 from wamcp.whatsapp.payload.cutting import CutEvent, cut_out
@@ -65,7 +65,7 @@ def scan(connection: psycopg.Connection, work: Work, named: Named) -> bool:
         lock_writing(connection)
         work.after = rows[-1][0]
         if found:
-            work.count("raw events", _cut(connection, work, found, gone))
+            count(work, "raw events", _cut(connection, work, found, gone))
         work.save(connection)
     return True
 

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from wamcp.db.columns import array
 from wamcp.db.tombstones import Named, key_of, pseudonym
 from wamcp.ingest.erasing.rows import theirs
-from wamcp.ingest.erasing.work import Work
+from wamcp.ingest.erasing.work import Work, count
 from wamcp.vocabulary import conversation_ref, document_ref, media_ref, message_ref, participant_ref, send_ref
 
 BATCH = 2000
@@ -97,7 +97,7 @@ def pseudonymise(connection: psycopg.Connection, work: Work, named: Named) -> No
                 showed = not refs.isdisjoint(shown or ())
                 hidden = (names.hide(target), _hide(parameters, names, whole=showed), _hide(error, names, whole=showed))
                 if hidden != (target, parameters, error):
-                    work.count("audit rows", 1)
+                    count(work, "audit rows", 1)
                     connection.execute(
                         "UPDATE audit_log SET target = %s, parameters = %s, error = %s WHERE id = %s",
                         [hidden[0], Jsonb(hidden[1]), hidden[2], row_id],

@@ -1,7 +1,7 @@
 """What an erasure has done and has still to do: one row, so that one that was cut off goes on where it stood."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -11,6 +11,18 @@ from wamcp.ingest.erasing.whom import Whom
 from wamcp.whatsapp.payload.gone import Gone, Until
 
 STEPS = ("scan", "audit", "rows", "files", "clean")
+
+
+class Tally(Protocol):
+    """What is counted, and the objects that may go."""
+
+    counts: dict[str, int]
+    keys: list[str]
+
+
+def count(tally: Tally, what: str, more: int) -> None:
+    """Adds to what is told at the end."""
+    tally.counts[what] = tally.counts.get(what, 0) + more
 
 
 @dataclass(slots=True)
@@ -30,10 +42,6 @@ class Work:
     keys: list[str] = field(default_factory=list)
     """Objects that may go."""
     counts: dict[str, int] = field(default_factory=dict)
-
-    def count(self, what: str, more: int) -> None:
-        """Adds to what is told at the end."""
-        self.counts[what] = self.counts.get(what, 0) + more
 
     def save(self, connection: psycopg.Connection) -> None:
         """Writes down where it stands; to be committed with what was done."""
