@@ -15,6 +15,7 @@ from wamcp.ingest.erasing.traces import pseudonymise
 from wamcp.ingest.erasing.whom import Whom, find
 from wamcp.ingest.erasing.work import Work, begun, ended, unfinished
 from wamcp.ingest.normalize import lock_writing, patient
+from wamcp.ingest.reprocess import forget_rebuild
 from wamcp.storage.write import WriteStore
 from wamcp.vocabulary import Actor, participant_ref
 from wamcp.whatsapp.payload.gone import Until
@@ -113,6 +114,7 @@ def _go_on(connection: psycopg.Connection, store: WriteStore, work: Work, progre
         " VALUES (%s, 'erase', %s, '{}', 'ok', %s)",
         [Actor.COMMAND.value, f"erasure {work.id}", [participant_ref(each) for each in work.whom.ids]],
     )
+    forget_rebuild(connection)
     clean(connection, TOUCHED)
     ended(connection, work)
     clean(connection, ("erasures",))
