@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -38,33 +39,18 @@ def back_up(url: str, store: ReadStore, to: Path, bins: list[Path], progress: Pr
     dump, listed = to / f"database-{stamp}.dump", to / f"objects-{stamp}.txt"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SET statement_timeout = 0")
-        server = connection.info.server_version // 10000
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        with connection.transaction():
-            progress("database")
-            snapshot = _one(connection, "SELECT pg_export_snapshot()")
-            where = ("--snapshot", snapshot, "--file", str(dump))
-            programs.run(programs.pick(bins, server) / "pg_dump", url, *_DUMP, *where)
-            revision = _one(connection, "SELECT version_num FROM alembic_version")
-            contents: dict[str, list[int | str]] = {
-                table: [rows, value] for table, (rows, value) in checksum(connection).items()
-            }
-            counts = _counts(connection)
-            named = connection.execute(
-                "SELECT DISTINCT storage_key_raw FROM media WHERE storage_key_raw IS NOT NULL AND state = 'stored'"
-                " ORDER BY 1"
-            ).fetchall()
-        progress(f"{len(named)} objects")
-        sizes = _copy(connection, store, to, [row[0] for row in named])
+        progress("database")
+        found = _dump(connection, url, dump, bins)
+        progress(f"{len(found.objects)} objects")
+        sizes = _copy(connection, store, to, found.objects)
     listed.write_text("".join(f"{key} {size}\n" for key, size in sizes.items()))
     for path in (dump, listed):
         _flush(path)
     manifest = Manifest(
         made_at=datetime.now(UTC).isoformat(),
         version=version(),
-        revision=revision,
-        server=server,
+        revision=found.revision,
+        server=found.server,
         database_file=dump.name,
         database_sha256=sha256_of(dump),
         database_bytes=dump.stat().st_size,
@@ -72,14 +58,45 @@ def back_up(url: str, store: ReadStore, to: Path, bins: list[Path], progress: Pr
         objects_sha256=sha256_of(listed),
         objects=len(sizes),
         objects_bytes=sum(sizes.values()),
-        checksum=contents,
-        rows=counts,
-        gone=len(named) - len(sizes),
+        checksum=found.checksum,
+        rows=found.rows,
+        gone=len(found.objects) - len(sizes),
     )
     settle(to)
     write(to, manifest)
     _tidy(to)
     return manifest
+
+
+class _Snapshot(NamedTuple):
+    """What the database held when it was dumped: ``objects`` are the keys that rows name."""
+
+    server: int
+    revision: str
+    checksum: dict[str, list[int | str]]
+    rows: dict[str, int]
+    objects: list[str]
+
+
+def _dump(connection: psycopg.Connection, url: str, to: Path, bins: list[Path]) -> _Snapshot:
+    server = connection.info.server_version // 10000
+    program = programs.pick(bins, server) / "pg_dump"
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    with connection.transaction():
+        snapshot = _one(connection, "SELECT pg_export_snapshot()")
+        programs.run(program, url, *_DUMP, "--snapshot", snapshot, "--file", str(to))
+        named = connection.execute(
+            "SELECT DISTINCT storage_key_raw FROM media WHERE storage_key_raw IS NOT NULL AND state = 'stored'"
+            " ORDER BY 1"
+        ).fetchall()
+        return _Snapshot(
+            server,
+            _one(connection, "SELECT version_num FROM alembic_version"),
+            {table: [rows, value] for table, (rows, value) in checksum(connection).items()},
+            _counts(connection),
+            [row[0] for row in named],
+        )
 
 
 def _copy(connection: psycopg.Connection, store: ReadStore, to: Path, wanted: list[str]) -> dict[str, int]:

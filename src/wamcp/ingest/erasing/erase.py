@@ -10,7 +10,7 @@ from wamcp.db.tombstones import key_of, remember_messages, remember_people
 from wamcp.errors import Conflict, Rejected
 from wamcp.ingest.erasing.files import TOUCHED, clean, delete_objects
 from wamcp.ingest.erasing.rows import detach, forget, theirs
-from wamcp.ingest.erasing.scan import SENT_TO_THEM, named_by, scan
+from wamcp.ingest.erasing.scan import SENT_TO_THEM, keep_shared, named_by, scan
 from wamcp.ingest.erasing.traces import pseudonymise
 from wamcp.ingest.erasing.whom import Whom, find
 from wamcp.ingest.erasing.work import Work, begun, ended, unfinished
@@ -91,12 +91,15 @@ def _begin(connection: psycopg.Connection, written: Sequence[str], by: str) -> W
 
 
 def _go_on(connection: psycopg.Connection, store: WriteStore, work: Work, progress: Progress) -> Work:
-    if work.step in ("scan", "audit", "rows"):
+    if work.step in ("scan", "shared", "audit", "rows"):
         named = named_by(connection, work)
         if work.step == "scan":
             progress("raw events")
             while scan(connection, work, named):
                 pass
+            _step(connection, work, "shared")
+        if work.step == "shared":
+            keep_shared(connection, work)
             _step(connection, work, "audit")
         if work.step == "audit":
             progress("audit")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import psycopg
 
+from wamcp.db.account import digest
 from wamcp.db.columns import array, columns
 from wamcp.db.tombstones import Named
 from wamcp.ingest.erased import scopes_of, write_back
@@ -11,6 +12,7 @@ from wamcp.ingest.erasing.work import Work, count
 from wamcp.ingest.keep import Again, Event, keep
 from wamcp.ingest.normalize import lock_writing
 from wamcp.whatsapp.payload.cutting import CutEvent, cut_out
+from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts
 from wamcp.whatsapp.payload.gone import Gone
 
@@ -94,8 +96,45 @@ def _cut(connection: psycopg.Connection, work: Work, ids: Sequence[int], gone: G
         [array([event.id for event in again])],
     )
     _uncount(connection, before, after)
+    said = {mark for facts in after for mark in _digests(facts)}
+    work.lost = sorted({*work.lost, *({mark for facts in before for mark in _digests(facts)} - said)})
     keep(connection, again, Again.YES)
     return len(cut)
+
+
+def keep_shared(connection: psycopg.Connection, work: Work) -> None:
+    """An account event is kept once, whoever states it: what others state of what was lost is kept from them.
+
+    Only those can be alike although one was about somebody and one was not whose details do not say about whom.
+    """
+    lost, after = set(work.lost), 0
+    while lost and (
+        rows := connection.execute(
+            "SELECT e.id, extract(epoch FROM e.received_at)::bigint, e.body FROM webhook_events e WHERE e.id > %s"
+            " AND EXISTS (SELECT FROM applied a WHERE a.event_id = e.id)"
+            f" AND ({' OR '.join(_UNNAMED)}) ORDER BY e.id LIMIT 20",
+            [after],
+        ).fetchall()
+    ):
+        after = rows[-1][0]
+        events = [Event(row_id, received_at, read_event(body)) for row_id, received_at, body in rows]
+        again = [event for event in events if not lost.isdisjoint(_digests(event.facts))]
+        with connection.transaction():
+            lock_writing(connection)
+            keep(connection, again, Again.YES)
+
+
+_UNNAMED = [
+    f"position('\"{key}\"'::bytea IN e.body) > 0"
+    for key in ("history", "user_actions", "errors", "conversation_context")
+]
+
+
+def _digests(facts: Facts) -> set[str]:
+    return {
+        digest(told.field, told.waba_id, told.phone_number_id, told.at, details=told.details).hex()
+        for told in facts.account
+    }
 
 
 def _uncount(connection: psycopg.Connection, before: Sequence[Facts], after: Sequence[Facts]) -> None:

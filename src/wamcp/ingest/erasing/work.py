@@ -10,7 +10,7 @@ from wamcp.db.tombstones import Named
 from wamcp.ingest.erasing.whom import Whom
 from wamcp.whatsapp.payload.gone import Gone, Until
 
-STEPS = ("scan", "audit", "rows", "files", "clean")
+STEPS = ("scan", "shared", "audit", "rows", "files", "clean")
 
 
 class Tally(Protocol):
@@ -42,6 +42,8 @@ class Work:
     keys: list[str] = field(default_factory=list)
     """Objects that may go."""
     counts: dict[str, int] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Digests (hex) of account events that a cut event no longer states, and another one may."""
 
     def save(self, connection: psycopg.Connection) -> None:
         """Writes down where it stands; to be committed with what was done."""
@@ -51,6 +53,7 @@ class Work:
             "step": self.step,
             "after": self.after,
             "keys": self.keys,
+            "lost": self.lost,
         }
         connection.execute(
             "UPDATE erasures SET work = %s, counts = %s WHERE id = %s", [Jsonb(work), Jsonb(self.counts), self.id]
@@ -111,4 +114,5 @@ def _read(row_id: int, before: int, written: dict[str, Any], counts: dict[str, i
         written["after"],
         written["keys"],
         counts,
+        written["lost"],
     )
