@@ -20,8 +20,12 @@ def without_erased(
     scopes = scopes_of(connection)
     named = Named(set(), set(), set())
     for event in events:
-        name_all(event.facts, scopes, named)
+        name_all(event.facts, scopes, named, people=_is_old(event.facts, stone.newest))
     gone = recognised(connection, stone.key, named, scopes)
+    if gone is not None and (gone.messages or gone.callbacks):
+        for event in events:
+            name_all(event.facts, scopes, named, people=True)
+        gone = recognised(connection, stone.key, named, scopes)
     kept, cut = list(events), dict[int, bytes]()
     if gone is not None:
         for index, (event, body) in enumerate(zip(events, bodies, strict=True)):
@@ -43,8 +47,8 @@ def scopes_of(connection: psycopg.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT phone_number_id, scope FROM numbers").fetchall())
 
 
-def name_all(facts: Facts, scopes: dict[str, str], named: Named) -> None:
-    """Adds to ``named`` whom and which messages ``facts`` name."""
+def name_all(facts: Facts, scopes: dict[str, str], named: Named, *, people: bool) -> None:
+    """Adds to ``named`` which messages ``facts`` name, and with ``people`` whom."""
     wabas = {number.phone_number_id: number.waba_id for number in facts.numbers}
     for message in facts.messages:
         number = message.phone_number_id
@@ -56,7 +60,7 @@ def name_all(facts: Facts, scopes: dict[str, str], named: Named) -> None:
     for told in facts.account:
         if told.subject and told.phone_number_id:
             named.messages.add((told.phone_number_id, told.subject))
-    for number, waba, person in _people(facts):
+    for number, waba, person in _people(facts) if people else ():
         scope = scopes.get(number) or wabas.get(number) or waba
         named.people.update(aliases_of(scope, person))
 
@@ -66,6 +70,13 @@ def aliases_of(scope: str, person: Person) -> Iterator[Alias]:
     for kind, value in (("bsuid", person.bsuid), ("wa_id", person.wa_id), ("parent_bsuid", person.parent_bsuid)):
         if value:
             yield scope, kind, value
+
+
+def _is_old(facts: Facts, newest: int) -> bool:
+    """Whether something in it was before the last erasure: what happens now is about nobody erased."""
+    times = [message.sent_at for message in facts.messages] + [status.at for status in facts.statuses]
+    times += [told.at for told in facts.account if told.at is not None]
+    return any(at <= newest for at in times)
 
 
 def _people(facts: Facts) -> Iterator[tuple[str, str, Person]]:
