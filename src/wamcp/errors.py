@@ -126,3 +126,7 @@ class Misconfigured(WamcpError):
 
 class CannotStart(WamcpError):
     """A part of the runtime could not be started; the message says why and what to do."""
+
+
+class BackupFailed(WamcpError):
+    """The backup could not be made, or is not whole; the message says what is wrong."""

@@ -10,6 +10,7 @@ SEND = "wamcp.send"
 ECHO = "wamcp.echo"
 FETCH = "wamcp.fetch"
 EXTRACT = "wamcp.extract"
+PURGE = "wamcp.purge"
 
 _log = log.get(__name__)
 

@@ -2,26 +2,24 @@
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 
 from wamcp.errors import Misconfigured
-from wamcp.phones import international
 
-PLACEHOLDERS = {"dev-verify-token", "admin123", "change-me", "changeme", "minioadmin", "secret", "password"}
-_SENTENCES = {
+SENTENCES = {
     "WHATSAPP_VERIFY_TOKEN": "set WHATSAPP_VERIFY_TOKEN to a random word of your own, and the same in Meta's dashboard",
     "ADMIN_API_KEY": "set ADMIN_API_KEY to a long random value, e.g. the output of: openssl rand -hex 32",
     "WHATSAPP_APP_SECRET": "set WHATSAPP_APP_SECRET to the app secret from Meta's App Dashboard > Settings > Basic",
 }
 
-_NO_ECHO = "DEBUG_ECHO_MODE=true is refused in production: set it to false, or set WAMCP_ENV=development."
+REPEATED_DAYS = 7
+"""So long Meta repeats a webhook; until then its raw event has to be known."""
 _LANGUAGES = re.compile(r"[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20}){0,19}")
 _RANGES = {
     "sends_per_second": (1, 1000),
@@ -31,7 +29,6 @@ _RANGES = {
     "admin_rate": (0, 1_000_000),
     "mcp_rate": (0, 1_000_000),
 }
-_BSUID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def networks(written: str) -> list[IPv4Network | IPv6Network]:
@@ -210,6 +207,23 @@ class Settings(BaseModel):
         text="Keep trigram indexes, so that searching inside words covers every message and document"
         " (costs disk and writes).",
     )
+    # Keeping
+    keep_raw_days: int | None = setting(
+        None,
+        "WAMCP_KEEP_RAW_DAYS",
+        text="Raw events go after so many days, 8 or more. Default: they are kept for ever.",
+    )
+    keep_media_days: int | None = setting(
+        None, "WAMCP_KEEP_MEDIA_DAYS", text="The bytes of files go after so many days. Default: never."
+    )
+    keep_messages_days: int | None = setting(
+        None,
+        "WAMCP_KEEP_MESSAGES_DAYS",
+        text="Messages go after so many days, once their raw events have (`WAMCP_KEEP_RAW_DAYS`). Default: never.",
+    )
+    keep_audit_days: int | None = setting(
+        None, "WAMCP_KEEP_AUDIT_DAYS", text="Audit rows go after so many days. Default: never."
+    )
     # Running
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "WAMCP_LOG_LEVEL", text="How much is logged."
@@ -258,6 +272,20 @@ class Settings(BaseModel):
             raise ValueError("must be addresses or networks like 127.0.0.1,10.0.0.0/8") from None
         return value
 
+    @field_validator("keep_raw_days", "keep_media_days", "keep_messages_days", "keep_audit_days")
+    @classmethod
+    def _days(cls, value: int | None, info: ValidationInfo) -> int | None:
+        least = REPEATED_DAYS + 1 if info.field_name == "keep_raw_days" else 1
+        if value is not None and not least <= value <= 36_500:
+            raise ValueError(f"must be between {least} and 36500 (unset: for ever)")
+        if info.field_name == "keep_messages_days" and value is not None:
+            raw = info.data.get("keep_raw_days")
+            if raw is None or raw > value:
+                raise ValueError(
+                    "needs WAMCP_KEEP_RAW_DAYS of at most as many days: reprocessing would bring them back"
+                )
+        return value
+
     @field_validator("ocr_languages")
     @classmethod
     def _languages(cls, value: str) -> str:
@@ -270,7 +298,7 @@ class Settings(BaseModel):
         value = getattr(self, name)
         if value is None:
             variable = env_names(name)[0]
-            raise Misconfigured(f"{variable} is not set: {_SENTENCES.get(variable, f'set {variable}')}.")
+            raise Misconfigured(f"{variable} is not set: {SENTENCES.get(variable, f'set {variable}')}.")
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     def app_secrets(self) -> tuple[bytes, ...]:
@@ -326,71 +354,3 @@ def load(environ: Mapping[str, str] | None = None, *, dotenv: Path | None = None
         first = error.errors()[0]
         name = env_names(str(first["loc"][0]))[0]
         raise Misconfigured(f"{name} is not valid: {first['msg']}.") from None
-
-
-def refusals(settings: Settings) -> list[str]:
-    """What production refuses about these settings, one sentence each; empty in development."""
-    if settings.env != "production":
-        return []
-    found = []
-    for field in ("verify_token", "admin_api_key", "app_secret"):
-        variable = env_names(field)[0]
-        value = getattr(settings, field)
-        if value is None or not value.get_secret_value():
-            found.append(f"{variable} is missing: {_SENTENCES[variable]}.")
-        elif value.get_secret_value().lower() in PLACEHOLDERS:
-            found.append(f"{variable} is still a placeholder: {_SENTENCES[variable]}.")
-    if not settings.verify_webhook_signature:
-        found.append(
-            "VERIFY_WEBHOOK_SIGNATURE=false is refused in production: remove it, or set WAMCP_ENV=development."
-        )
-    if settings.debug_echo_mode:
-        found.append(_NO_ECHO)
-    return found
-
-
-class EchoList(NamedTuple):
-    """Who may be echoed: phone numbers by their digits, and BSUIDs."""
-
-    phones: frozenset[str]
-    bsuids: frozenset[str]
-
-
-def echo_list(settings: Settings) -> EchoList:
-    """``DEBUG_ECHO_ALLOWLIST_E164``. Raises :class:`Misconfigured` for what is neither a whole number nor a BSUID."""
-    phones, bsuids = set[str](), set[str]()
-    for written in filter(None, (part.strip() for part in settings.debug_echo_allowlist.split(","))):
-        if _BSUID.fullmatch(written):
-            bsuids.add(written)
-            continue
-        try:
-            phones.add(international(written))
-        except ValueError as error:
-            raise Misconfigured(f"DEBUG_ECHO_ALLOWLIST_E164 names {written[:40]!r}: {error}.") from None
-    return EchoList(frozenset(phones), frozenset(bsuids))
-
-
-def require_safe_echo(settings: Settings) -> None:
-    """Raises :class:`Misconfigured` when the debug echo is on in production, or its list cannot be understood."""
-    if not settings.debug_echo_mode:
-        return
-    if settings.env == "production":
-        raise Misconfigured(_NO_ECHO)
-    echo_list(settings)
-
-
-def require_safe(settings: Settings) -> None:
-    """Raises :class:`Misconfigured` with every refusal when production settings are unsafe."""
-    if found := refusals(settings):
-        raise Misconfigured("\n".join(found))
-    require_safe_echo(settings)
-
-
-def generate_app_secret(dotenv: Path, settings: Settings) -> Settings:
-    """In development, a missing app secret is generated into ``dotenv``; returns the settings that hold it."""
-    if settings.env != "development" or settings.app_secret is not None or not dotenv.is_file():
-        return settings
-    secret = secrets.token_hex(16)
-    lines = [line for line in dotenv.read_text().splitlines() if line.strip() != "WHATSAPP_APP_SECRET="]
-    dotenv.write_text("\n".join([*lines, f"WHATSAPP_APP_SECRET={secret}"]) + "\n")
-    return settings.model_copy(update={"app_secret": SecretStr(secret)})

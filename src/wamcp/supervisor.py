@@ -18,6 +18,7 @@ from wamcp.embedded import postgres, process, programs, state, valkey
 from wamcp.embedded.children import Child, Family, Signals
 from wamcp.embedded.process import Launch
 from wamcp.errors import CannotStart
+from wamcp.safety import require_safe
 from wamcp.simulator.bodies import SHOP, WABA_ID
 
 DATABASE = "wamcp"
@@ -41,6 +42,7 @@ _PASSED_ON = (
     *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
     *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate", "extractors"),
     *("ocr_languages", "ocr_engine", "ocr_max_pages"),
+    *("keep_raw_days", "keep_media_days", "keep_messages_days", "keep_audit_days"),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
 _MACHINE = (
@@ -176,7 +178,7 @@ def _gather(directory: Path, request: Request, environ: Mapping[str, str]) -> _R
         env["WAMCP_PUBLIC_PORT"] = str(ports.public)
     if ports.graph is not None:
         env |= _invented_account(ports.graph, secrets)
-    settings.require_safe(settings.load(env))
+    require_safe(settings.load(env))
     return _Runtime(directory, ports, secrets, cluster, broker, env)
 
 

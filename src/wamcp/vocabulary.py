@@ -5,6 +5,9 @@ from enum import IntEnum, StrEnum
 SENDS_FIELD = "wamcp_sends"
 """The field of our own raw events, which say what we sent in the shape of a webhook."""
 
+ERASED_FIELD = "wamcp_erased"
+"""The field that stands in a raw event in the place of a change of which an erasure left nothing."""
+
 BELL = "wamcp_events"
 """The channel of NOTIFY that rings when webhooks were kept. It may get lost: the rows of the queue are the truth."""
 
@@ -185,6 +188,8 @@ class Actor(StrEnum):
 
     ADMIN_API = "admin_api"
     MCP = "mcp"
+    COMMAND = "command"
+    """Somebody at the machine, by ``wamcp contact``."""
 
 
 class TokenKind(StrEnum):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wamcp import settings
+from wamcp import safety, settings
 from wamcp.errors import Misconfigured
 
 LEGACY = {
@@ -63,7 +63,7 @@ def test_a_bad_value_is_named_by_its_variable() -> None:
 
 
 def test_production_accepts_secrets_of_your_own() -> None:
-    assert settings.refusals(settings.load(SAFE)) == []
+    assert safety.refusals(settings.load(SAFE)) == []
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_production_accepts_secrets_of_your_own() -> None:
 def test_production_refuses_what_is_unsafe_and_development_allows_it(change: dict[str, str], sentence: str) -> None:
     environ = SAFE | change
     with pytest.raises(Misconfigured, match=sentence):
-        settings.require_safe(settings.load(environ))
-    settings.require_safe(settings.load(environ | {"WAMCP_ENV": "development"}))
+        safety.require_safe(settings.load(environ))
+    safety.require_safe(settings.load(environ | {"WAMCP_ENV": "development"}))
 
 
 def test_several_app_secrets_are_accepted_while_rotating() -> None:
@@ -90,10 +90,10 @@ def test_several_app_secrets_are_accepted_while_rotating() -> None:
 def test_a_missing_app_secret_is_generated_into_the_dotenv_file_in_development(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_text("WAMCP_ENV=development\nWHATSAPP_APP_SECRET=\n")
-    made = settings.generate_app_secret(path, settings.load({}, dotenv=path))
+    made = safety.generate_app_secret(path, settings.load({}, dotenv=path))
     again = settings.load({}, dotenv=path)
     assert made.app_secrets() == again.app_secrets() != ()
-    assert settings.generate_app_secret(path, again) is again
+    assert safety.generate_app_secret(path, again) is again
 
 
 def test_secrets_do_not_show_in_the_representation() -> None:

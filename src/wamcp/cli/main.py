@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamcp.cli import mcp, token
+from wamcp.cli import contact, mcp, token
+from wamcp.cli.backup import backup, restore
 from wamcp.cli.doctor import doctor
 from wamcp.cli.extract import extract
 from wamcp.cli.graph import simulate_graph
@@ -30,10 +31,14 @@ app = typer.Typer(
 )
 
 
-for command in (up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
+for command in (
+    *(up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge),
+    *(backup, restore),
+):
     app.command()(command)
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")
+app.add_typer(contact.app, name="contact")
 
 
 class ApiPart(StrEnum):
@@ -112,7 +117,7 @@ def checksum() -> None:
 
 def _settings(*, safe: bool = False) -> "Settings":
     from wamcp.cli.environment import settings_here
-    from wamcp.settings import require_safe
+    from wamcp.safety import require_safe
 
     settings = settings_here()
     if safe:

@@ -8,7 +8,8 @@ from typing import Literal
 from wamcp.documents.secrecy import keep_to_ourselves
 from wamcp.embedded.children import Child, Family, Signals
 from wamcp.embedded.process import Launch
-from wamcp.settings import Settings, require_safe_echo
+from wamcp.safety import require_safe_echo
+from wamcp.settings import Settings
 
 Part = Literal["normalizer", "celery"]
 PARTS: tuple[Part, ...] = ("normalizer", "celery")

@@ -49,6 +49,27 @@ def keep_statuses(connection: psycopg.Connection, rows: Sequence[StatusRow]) -> 
     connection.execute(_MOVE_STATES, columns(states, 5))
 
 
+def restate(connection: psycopg.Connection, keys: Sequence[tuple[int, str]]) -> None:
+    """Derives the shown states of these messages (number, wamid) again from the statuses that are left."""
+    connection.execute(
+        "DELETE FROM message_state s USING unnest(%s::int[], %s::text[]) AS u (n, w)"
+        " WHERE s.number_id = u.n AND s.wamid = u.w",
+        columns(keys, 2),
+    )
+    left = connection.execute(
+        "SELECT s.number_id, s.wamid, s.status, extract(epoch FROM s.at)::bigint"
+        " FROM unnest(%s::int[], %s::text[]) AS u (n, w)"
+        " JOIN statuses s ON s.number_id = u.n AND s.wamid = u.w AND s.kind = ''",
+        columns(keys, 2),
+    ).fetchall()
+    best: dict[tuple[int, str], tuple[int, int, str]] = {}
+    for number, wamid, status, at in left:
+        candidate = (-STATUS_RANK.get(status, 0), at, status)
+        best[(number, wamid)] = min(candidate, best.get((number, wamid), candidate))
+    states = [(*key, -rank, status, at) for key, (rank, at, status) in sorted(best.items())]
+    connection.execute(_MOVE_STATES, columns(states, 5))
+
+
 _INSERT_STATUSES = """
 INSERT INTO statuses AS s (number_id, wamid, status, participant, at, recipient_id, event_id, errors, pricing,
   kind, callback_data, extra)

@@ -172,6 +172,15 @@ def want_again(connection: psycopg.Connection, row_id: int) -> str | None:
     return None if row is None else str(row[0])
 
 
+def is_named(connection: psycopg.Connection, storage_key: str) -> bool:
+    """Whether the bytes under this key are some row's."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM media WHERE sha256 = %s AND storage_key_raw = %s)",
+        [bytes.fromhex(storage_key.rpartition("/")[2]), storage_key],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def stored_key(connection: psycopg.Connection, row_id: int) -> str | None:
     """Under which key the bytes of a file lie, None where they were not fetched."""
     row = connection.execute(

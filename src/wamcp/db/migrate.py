@@ -1,5 +1,6 @@
 """Brings the database to the newest schema, under a lock, and checks that it can do what search needs."""
 
+import time
 from pathlib import Path
 
 import psycopg
@@ -7,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from wamcp import log
@@ -16,6 +17,11 @@ from wamcp.errors import Misconfigured
 from wamcp.settings import Settings
 
 _LOCK = 0x57414D4350  # "WAMCP"
+LOCK_S = 1.0
+LOCK_ATTEMPTS = 60
+LOCK_PAUSE_S = 0.25
+STATEMENT_S = 3600.0
+"""As long as one statement of a revision may take, whatever the database sets for everybody."""
 _CREATE_DATABASE = (
     "create the database anew: on Postgres 17 and newer\n"
     "  CREATE DATABASE wamcp TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'"
@@ -48,6 +54,11 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def revisions() -> set[str]:
+    """Every schema that this release knows."""
+    return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def sqlalchemy_url(url: str) -> str:
     """``url`` as SQLAlchemy wants it, with the psycopg 3 driver named."""
     return "postgresql+psycopg://" + url.split("://", 1)[1]
@@ -60,14 +71,37 @@ def _config() -> Config:
 
 
 def _upgrade(url: str) -> None:
+    """Applies each missing revision in a transaction of its own, beside whatever the previous release is doing.
+
+    Whoever comes after a statement that waits for a lock waits as well, so none waits longer than :data:`LOCK_S`: the
+    revision is taken back and tried again. Raises :class:`Misconfigured` when the lock was never to be had.
+    """
     engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    script = ScriptDirectory.from_config(_config())
+    for revision in reversed([each.revision for each in script.iterate_revisions("head", current or "base")]):
+        for attempt in range(1, LOCK_ATTEMPTS + 1):
+            try:
+                _apply(engine, revision)
+                break
+            except psycopg.errors.LockNotAvailable:
+                log.get(__name__).info("migration_waits", revision=revision, attempt=attempt)
+                time.sleep(min(LOCK_PAUSE_S * attempt, 5.0))
+        else:
+            raise Misconfigured(
+                f"Schema {revision} could not be applied: somebody holds a table for longer than {LOCK_S:.0f} s, time"
+                " and again. Nothing of it was changed; end what runs for long (see pg_stat_activity), and try again."
+            )
+
+
+def _apply(engine: Engine, revision: str) -> None:
     with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
-        if MigrationContext.configure(connection).get_current_revision() == head():
-            return
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_S * 1000:.0f}ms'")
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{STATEMENT_S:.0f}s'")
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _check_version(connection: psycopg.Connection) -> None:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from wamcp.settings import PLACEHOLDERS, Settings, is_secret
+from wamcp.safety import PLACEHOLDERS
+from wamcp.settings import Settings, is_secret
 
 LONGEST = 600
 SHORTEST_SECRET = 8

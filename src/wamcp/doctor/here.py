@@ -8,7 +8,8 @@ from wamcp.doctor.finding import Said, failed, ok, skipped, warning
 from wamcp.doctor.http import look
 from wamcp.doctor.place import WEBHOOK
 from wamcp.errors import Misconfigured
-from wamcp.settings import PLACEHOLDERS, echo_list, env_names, refusals
+from wamcp.safety import PLACEHOLDERS, echo_list, refusals
+from wamcp.settings import env_names
 from wamcp.storage.write import open_store, probe
 from wamcp.whatsapp.signature import sign
 

@@ -10,7 +10,8 @@ from wamcp.doctor import account, meta, number
 from wamcp.doctor.case import Case
 from wamcp.doctor.finding import Said, Status
 from wamcp.doctor.place import Place
-from wamcp.settings import PLACEHOLDERS, is_secret
+from wamcp.safety import PLACEHOLDERS
+from wamcp.settings import is_secret
 from wamcp.whatsapp.graph import Graph
 from wamcp.whatsapp.payload.scalars import objects, string
 

@@ -59,7 +59,7 @@ def unmerge(url: str, from_id: int, by: str) -> int:
                 raise Rejected(f"{participant_ref(from_id)} is not merged into anybody.")
             stood = before.into[from_id]
             note_undone(connection, from_id, by)
-            _read_again(connection, before.root(from_id))
+            read_again(connection, before.root(from_id))
             after = merges_in_force(connection)
             show_names(connection, [from_id, before.root(from_id)], after)
     _log.info("merge_undone", gone=participant_ref(from_id), into=participant_ref(stood), by=by)
@@ -87,7 +87,7 @@ def _require(connection: psycopg.Connection, *participants: int) -> None:
             )
 
 
-def _read_again(connection: psycopg.Connection, participant: int) -> None:
+def read_again(connection: psycopg.Connection, participant: int) -> None:
     """Keeps the events again that speak of ``participant``."""
     rows = connection.execute(
         "SELECT a.event_id FROM applied a WHERE a.event_id IN ("

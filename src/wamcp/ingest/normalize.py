@@ -11,6 +11,7 @@ import psycopg
 from wamcp import log
 from wamcp.db.columns import array
 from wamcp.db.threads import sort_in_words
+from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
 from wamcp.vocabulary import BELL, ParkedKind
 from wamcp.whatsapp.payload.envelope import read_event
@@ -95,9 +96,11 @@ def claim(connection: psycopg.Connection) -> list[Queued]:
 def apply(connection: psycopg.Connection, queued: Sequence[Queued]) -> None:
     """Writes what a batch says, notes the order in which it was learned, and takes it off the queue: all or nothing."""
     events = [Event(event.id, event.received_at, read_event(event.body)) for event in queued]
+    events, cut = without_erased(connection, events, [event.body for event in queued])
     # In a pipeline Postgres works on a statement while the next one is put together here.
     with connection.pipeline(), connection.transaction():
         lock_writing(connection)
+        write_back(connection, cut)
         keep(connection, events)
         _finish(connection, [event.id for event in events])
 

@@ -89,6 +89,13 @@ def verify(url: str, *, progress: Progress | None = None) -> tuple[Replayed, lis
                 return done, [found for table in DERIVED if (found := _compare(connection, table)) is not None]
 
 
+def forget_rebuild(connection: psycopg.Connection) -> None:
+    """Removes what a verification that was killed left behind; one that works removes it itself."""
+    if connection.execute("SELECT pg_try_advisory_lock(%s)", [_VERIFYING]).fetchone() == (True,):
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCRATCH)))
+        connection.execute("SELECT pg_advisory_unlock(%s)", [_VERIFYING])
+
+
 def _replay(
     connection: psycopg.Connection,
     since: datetime | None,

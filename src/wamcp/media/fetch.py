@@ -181,7 +181,9 @@ def _note_stored(
     mime_type = (described.mime_type if described is not None else None) or found.mime_type
     kept = FetchedFile(stored.key, stored.sha256, stored.size, mime_type, stated, odd)
     with means.pool.connection() as connection:
-        incoming.note_stored(connection, file, kept)
+        if not incoming.note_stored(connection, file, kept) and not incoming.is_named(connection, stored.key):
+            means.store.delete(stored.key)  # whoever it was about was erased meanwhile
+            return
     _log.info("media_fetched", media=file.id, size=stored.size, attempts=file.attempts, odd=odd is not None)
     means.stored_one()
 

@@ -6,10 +6,11 @@ from wamcp import log
 from wamcp.db import echoes, sends
 from wamcp.db.echoes import Heard
 from wamcp.errors import WamcpError
+from wamcp.safety import EchoList, echo_list
 from wamcp.sending.desk import take
 from wamcp.sending.means import Means
 from wamcp.sending.wanted import Recipient, Wanted
-from wamcp.settings import EchoList, Settings, echo_list
+from wamcp.settings import Settings
 from wamcp.vocabulary import EchoOutcome, RecipientKind, SendOrigin
 from wamcp.whatsapp.spellings import spellings
 

@@ -16,12 +16,14 @@ from wamcp import log
 from wamcp.db import sends
 from wamcp.documents import work as reading_work
 from wamcp.documents.means import Reading, reading_of
-from wamcp.jobs import ECHO, EXTRACT, FETCH, SEND, celery_app, kick
+from wamcp.ingest import retention
+from wamcp.jobs import ECHO, EXTRACT, FETCH, PURGE, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
+from wamcp.safety import require_safe_echo
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
-from wamcp.settings import Settings, require_safe_echo
+from wamcp.settings import Settings
 
 THREADS = 8
 """Besides those that wait for readers of documents, of which there are ``WAMCP_EXTRACTORS``."""
@@ -30,6 +32,7 @@ FETCHERS = 3
 SWEEP_S = 0.5
 SETTLE_EVERY_S = 1.0
 STORE_SWEEP_EVERY_S = 3600.0
+"""As often what is too old is purged."""
 
 _log = log.get(__name__)
 
@@ -51,6 +54,7 @@ def serve(settings: Settings) -> None:
         app.task(name=ECHO)(crew.echo)
         app.task(name=FETCH)(crew.fetch)
         app.task(name=EXTRACT)(crew.extract)
+        app.task(name=PURGE)(crew.purge)
         sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
         sweep.start()
         # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
@@ -103,6 +107,12 @@ class _Crew:
         with self._downloading.taken() as is_free, self._quick.taken():
             if is_free and self._fetching is not None:
                 fetch.drain(self._fetching, self._goes_on)
+
+    def purge(self) -> None:
+        """Purges what is older than it may be."""
+        means = self._means
+        with self._quick.taken():
+            retention.purge(means.settings, means.pool, means.store, self._goes_on)
 
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
@@ -164,6 +174,8 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 swept_at = time.monotonic()
                 means.store.sweep()
                 queue.forget_idle_clocks(means.pool)
+                if retention.is_on(means.settings):
+                    kick(url, PURGE)
             if echoes and echo.anybody_waits(means):
                 kick(url, ECHO)
             _ring(means, crew, url)

@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
-from wamcp.vocabulary import SENDS_FIELD, ParkedKind, UnknownKind
+from wamcp.vocabulary import ERASED_FIELD, SENDS_FIELD, ParkedKind, UnknownKind
 from wamcp.whatsapp.payload import repair
 from wamcp.whatsapp.payload.facts import Facts, NumberFact, ParkedFact
 from wamcp.whatsapp.payload.fields import FIELDS, read_unknown
 from wamcp.whatsapp.payload.fields.place import Place
+from wamcp.whatsapp.payload.fields.reading import our_number
 from wamcp.whatsapp.payload.history import read_history
 from wamcp.whatsapp.payload.notices import KNOWN as NOTICES
 from wamcp.whatsapp.payload.notices import read_notices
@@ -78,6 +79,9 @@ def _read_change(raw: msgspec.Raw, waba_id: str, at: int | None, path: str, fact
 def _read_other(written: msgspec.Raw, place: Place, facts: Facts) -> None:
     """A field that carries no messages, or one that nobody has a word for, which may carry some all the same."""
     value = _plain(written)
+    if place.field == ERASED_FIELD:
+        our_number(mapping(value), place, facts)
+        return
     read = FIELDS.get(place.field)
     if read is not None:
         read(value, place, facts)
