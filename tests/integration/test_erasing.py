@@ -167,8 +167,9 @@ def plant_beside(db: psycopg.Connection, store: DirectoryWriter, mark: Planted) 
             " WHERE media_id = %s", [stored.sha256, stored.key, mark(), media_id])  # fmt: skip
     db.execute("UPDATE documents SET state = 'done', extracted_fields_json = %s", [json.dumps({"total": mark()})])
     db.execute(
-        "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, source, text)"
-        " SELECT id, 1, number_id, conversation_id, sent_at, day, 'text', %s FROM documents", [mark()])  # fmt: skip
+        "INSERT INTO document_pages (document_id, page, number_id, conversation_id, sent_at, day, direction, type,"
+        " source, text) SELECT id, 1, number_id, conversation_id, sent_at, day, 'inbound', 'document', 'text', %s"
+        " FROM documents", [mark()])  # fmt: skip
     for recipient in (ANA, BSUID):
         db.execute(
             "INSERT INTO sends (callback, origin, asked_by, fingerprint, phone_number_id, recipient_kind, recipient,"
