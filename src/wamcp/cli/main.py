@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamcp.cli import mcp, token
+from wamcp.cli import mcp, objects, token
 from wamcp.cli.doctor import doctor
 from wamcp.cli.extract import extract
 from wamcp.cli.graph import simulate_graph
 from wamcp.cli.operate import merge, unpark
 from wamcp.cli.send import send
 from wamcp.cli.setup import setup
+from wamcp.cli.smoke import smoke
 from wamcp.cli.traffic import send_webhook, simulate_traffic
+from wamcp.cli.tunnel import tunnel
 from wamcp.cli.up import up
 from wamcp.errors import WamcpError
 
@@ -30,8 +32,11 @@ app = typer.Typer(
 )
 
 
-for command in (up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge):
+for command in (
+    up, setup, doctor, smoke, tunnel, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge,
+):  # fmt: skip
     app.command()(command)
+app.add_typer(objects.app, name="objects")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")
 
