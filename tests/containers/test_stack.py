@@ -116,6 +116,13 @@ def test_the_smoke_test_passes_and_leaves_nothing(stack: Stack) -> None:
         assert stack.sql(f"SELECT count(*) FROM {table}") == "0", table
 
 
+def test_the_scripts_for_trying_work_without_an_installation(stack: Stack) -> None:
+    assert stack.run("./scripts/send_test_webhook.sh").stdout.strip().endswith("200")
+    until(lambda: stack.sql("SELECT count(*) FROM messages") == "1", 30, "the message was not understood")
+    refused = stack.run("./scripts/send_whatsapp_message.sh", "15555550100", "Hello", check=False)
+    assert refused.returncode == 1 and "WHATSAPP_" in refused.stderr
+
+
 def test_claude_is_answered_through_docker_exec(stack: Stack) -> None:
     from fastmcp import Client
     from fastmcp.client.transports import StdioTransport
