@@ -4,6 +4,7 @@ SHELL := /bin/sh
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 ARGS ?=
+export WAMCP_GIT_VERSION ?= $(shell git rev-parse --short HEAD 2>/dev/null)
 
 .PHONY: help
 help: ## Print this help
@@ -35,8 +36,60 @@ lock: ## Compile the hashed requirements files from pyproject.toml
 	@./scripts/lock.sh
 
 .PHONY: db-migrate
-db-migrate: setup ## Bring the database of DATABASE_URL to the newest schema
-	@$(BIN)/wamcp migrate
+db-migrate: ## Bring the database to the newest schema: the stack's, or else that of DATABASE_URL
+	@./scripts/db_migrate.sh
+
+.PHONY: dev
+dev: ## Build and start everything in containers, and wait until it is healthy (first: cp .env.example .env)
+	@./scripts/stack.sh dev
+
+.PHONY: dev-tunnel
+dev-tunnel: ## The same, with a Cloudflare tunnel to the public port
+	@./scripts/stack.sh dev-tunnel
+
+.PHONY: tunnel
+tunnel: ## Start the containers, as they were built, and a Cloudflare tunnel to the public port
+	@./scripts/stack.sh tunnel
+
+.PHONY: tunnel-url
+tunnel-url: ## Print the address of the quick tunnel
+	@./scripts/stack.sh tunnel-url
+
+.PHONY: tunnel-logs
+tunnel-logs: ## Follow what the tunnel says
+	@./scripts/stack.sh tunnel-logs
+
+.PHONY: logs
+logs: ## Follow what the containers say
+	@./scripts/stack.sh logs
+
+.PHONY: scale
+scale: ## Run more workers (WORKERS=3)
+	@./scripts/stack.sh scale "$(WORKERS)"
+
+.PHONY: smoke
+smoke: ## Follow one signed webhook until Claude's tool finds it, and take it out again
+	@./scripts/stack.sh smoke
+
+.PHONY: backup
+backup: ## Save the database and the files of the containers into backups/ (TO=DIR)
+	@./scripts/stack_backup.sh backup "$(TO)"
+
+.PHONY: restore
+restore: ## Bring a backup back (FROM=backups/..., REPLACE=1 to give up what is there)
+	@REPLACE="$(REPLACE)" ./scripts/stack_backup.sh restore "$(FROM)"
+
+.PHONY: upgrade
+upgrade: ## Save everything, build this release, migrate beside the old one, and change over
+	@./scripts/stack.sh upgrade
+
+.PHONY: down
+down: ## Stop and remove the containers; what they keep stays
+	@./scripts/stack.sh down
+
+.PHONY: test-containers
+test-containers: ## Build, run and break the containers with a real engine (about ten minutes; root on Debian)
+	@./scripts/test_containers.sh $(ARGS)
 
 .PHONY: bench-ingest
 bench-ingest: setup ## Measure receipt against a naive baseline

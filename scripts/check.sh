@@ -9,4 +9,6 @@ step "format";            $bin/ruff format --check src app tests bench
 step "lint";              $bin/ruff check src app tests bench
 step "types";             $bin/mypy
 step "import contracts";  $bin/lint-imports
+step "containers";        $bin/hadolint docker/Dockerfile.*
+$bin/check-jsonschema -q --builtin-schema vendor.compose-spec docker-compose.yml
 step "house and unit tests"; $bin/python -m pytest -q tests/house tests/unit

@@ -7,3 +7,6 @@ compile() { "$uv" pip compile -q --universal --generate-hashes --no-emit-index-u
 compile pyproject.toml --extra embedded -o requirements.txt
 compile pyproject.toml --extra embedded --extra ocr -c requirements.txt -o requirements-ocr.txt
 compile pyproject.toml --all-extras --group dev -c requirements-ocr.txt -o requirements-dev.txt
+compile pyproject.toml -c requirements-dev.txt -o docker/requirements-api.txt
+compile pyproject.toml --extra ocr -c requirements-dev.txt -o docker/requirements-worker.txt
+echo 'hatchling>=1.27' | compile - -o docker/requirements-build.txt

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Signs and posts webhook bodies as Meta would, to the running `wamcp up`; without files, one text message of ours.
+# Signs and posts webhook bodies as Meta would, to the WAMCP that runs here; without files, one text message of ours.
 # usage: scripts/send_test_webhook.sh [--url URL] [--secret SECRET] [file...]
-exec "$(dirname "$0")/../.venv/bin/wamcp" send-webhook "$@"
+exec "$(dirname "$0")/wamcp.sh" send-webhook "$@"

@@ -6,4 +6,4 @@ if [ $# -eq 0 ]; then
   exit 2
 fi
 if [ $# -eq 1 ]; then set -- "$1" "Hello from WAMCP!"; fi
-exec "$(dirname "$0")/../.venv/bin/wamcp" send "$@"
+exec "$(dirname "$0")/wamcp.sh" send "$@"

@@ -332,9 +332,11 @@ def _read(field: str, environ: Mapping[str, str]) -> str | None:
         path = environ.get(f"{name}_FILE", "").strip() if is_secret(field) else ""
         if path:
             try:
-                return Path(path).read_text().strip()
+                content = Path(path).read_text().strip()
             except OSError as error:
                 raise Misconfigured(f"{name}_FILE points to {path}, which cannot be read: {error.strerror}.") from error
+            if content:
+                return content
     return None
 
 

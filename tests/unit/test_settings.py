@@ -98,3 +98,12 @@ def test_a_missing_app_secret_is_generated_into_the_dotenv_file_in_development(t
 
 def test_secrets_do_not_show_in_the_representation() -> None:
     assert "5e5e" not in repr(settings.load(SAFE))
+
+
+def test_an_empty_file_of_a_secret_counts_as_unset(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "legacy").write_text("a token\n")
+    given = {"WHATSAPP_ACCESS_TOKEN_FILE": str(tmp_path / "empty")}
+    assert settings.load(given).access_token is None
+    found = settings.load(given | {"WHATSAPP_API_TOKEN_FILE": str(tmp_path / "legacy")}).access_token
+    assert found is not None and found.get_secret_value() == "a token"

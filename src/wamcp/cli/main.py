@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wamcp.cli import contact, mcp, token
+from wamcp.cli import contact, mcp, objects, token
 from wamcp.cli.backup import backup, restore
 from wamcp.cli.doctor import doctor
 from wamcp.cli.extract import extract
@@ -16,7 +16,9 @@ from wamcp.cli.graph import simulate_graph
 from wamcp.cli.operate import merge, unpark
 from wamcp.cli.send import send
 from wamcp.cli.setup import setup
+from wamcp.cli.smoke import smoke
 from wamcp.cli.traffic import send_webhook, simulate_traffic
+from wamcp.cli.tunnel import tunnel
 from wamcp.cli.up import up
 from wamcp.errors import WamcpError
 
@@ -32,10 +34,11 @@ app = typer.Typer(
 
 
 for command in (
-    *(up, setup, doctor, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge),
+    *(up, setup, doctor, smoke, tunnel, extract, send, send_webhook, simulate_graph, simulate_traffic, unpark, merge),
     *(backup, restore),
 ):
     app.command()(command)
+app.add_typer(objects.app, name="objects")
 app.add_typer(mcp.app, name="mcp")
 app.add_typer(token.app, name="token")
 app.add_typer(contact.app, name="contact")

@@ -99,8 +99,10 @@ def _post(bodies: Iterable[bytes], target: tuple[str, str], concurrency: int, ra
 
 
 def _target(url: str | None, secret: str | None, state_dir: Path | None) -> tuple[str, str]:
-    """The URL of the webhook and the secret, from the options or from the runtime.json of a running ``wamcp up``."""
+    """The URL of the webhook and the secret: from the options, a running ``wamcp up``, or the settings here."""
     runtime = _runtime(state_dir) if url is None or secret is None else {}
+    if not runtime and state_dir is None:
+        runtime = _configured()
     base, key = url or runtime.get("api_url"), secret or runtime.get("app_secret")
     if not base or not key:
         missing = "--url" if not base else "--secret (or WHATSAPP_APP_SECRET)"
@@ -108,6 +110,16 @@ def _target(url: str | None, secret: str | None, state_dir: Path | None) -> tupl
         raise typer.Exit(2)
     path = urlsplit(base).path
     return (base.rstrip("/") + WEBHOOK_PATH if path in ("", "/") else base), key.split(",")[0].strip()
+
+
+def _configured() -> dict[str, str]:
+    """The api and the secret of an installation without ``wamcp up``, where its settings are here."""
+    from wamcp.doctor.place import find
+
+    place = find()
+    if place.settings.database_url is None or place.settings.app_secret is None:
+        return {}
+    return {"api_url": place.api_url, "app_secret": place.settings.app_secret.get_secret_value()}
 
 
 def _runtime(state_dir: Path | None) -> dict[str, str]:

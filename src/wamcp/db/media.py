@@ -107,3 +107,11 @@ def forget_uploaded(connection: psycopg.Connection, row_id: int, media_id: str) 
     connection.execute(
         "UPDATE media SET media_id = NULL, media_id_until = NULL WHERE id = %s AND media_id = %s", [row_id, media_id]
     )
+
+
+def stored_keys(connection: psycopg.Connection) -> list[str]:
+    """The keys of all objects that rows name, once each, in order."""
+    rows = connection.execute(
+        "SELECT DISTINCT storage_key_raw FROM media WHERE storage_key_raw IS NOT NULL ORDER BY storage_key_raw"
+    ).fetchall()
+    return [key for (key,) in rows]
