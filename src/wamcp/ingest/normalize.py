@@ -96,10 +96,11 @@ def claim(connection: psycopg.Connection) -> list[Queued]:
 def apply(connection: psycopg.Connection, queued: Sequence[Queued]) -> None:
     """Writes what a batch says, notes the order in which it was learned, and takes it off the queue: all or nothing."""
     events = [Event(event.id, event.received_at, read_event(event.body)) for event in queued]
-    events, cut = without_erased(connection, events, [event.body for event in queued])
     # In a pipeline Postgres works on a statement while the next one is put together here.
     with connection.pipeline(), connection.transaction():
         lock_writing(connection)
+        # Under the lock: whoever is erased meanwhile is known before anything of his is written.
+        events, cut = without_erased(connection, events, [event.body for event in queued])
         write_back(connection, cut)
         keep(connection, events)
         _finish(connection, [event.id for event in events])
