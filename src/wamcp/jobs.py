@@ -9,6 +9,7 @@ from wamcp import log
 SEND = "wamcp.send"
 ECHO = "wamcp.echo"
 FETCH = "wamcp.fetch"
+BEAT = "wamcp.beat"
 
 _log = log.get(__name__)
 

@@ -182,6 +182,11 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "WAMCP_LOG_LEVEL", text="How much is logged."
     )
+    worker_metrics_port: int | None = setting(
+        None,
+        "WAMCP_WORKER_METRICS_PORT",
+        text="A port on which the Celery process tells Prometheus what it counted, on `WAMCP_HOST`; unset: none.",
+    )
     runtime_file: str | None = setting(
         None, "WAMCP_RUNTIME_FILE", text="Where `runtime.json` is (the stdio bridge reads it). `wamcp up` sets it."
     )

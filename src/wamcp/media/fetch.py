@@ -12,6 +12,7 @@ from wamcp.db.incoming import FetchedFile, WantedFile
 from wamcp.db.session import Pool
 from wamcp.errors import StoreUnavailable, TooLarge
 from wamcp.media.means import Fetching
+from wamcp.metrics import media_bytes, media_settled
 from wamcp.storage.objects import Stored
 from wamcp.vocabulary import MediaState
 from wamcp.whatsapp.download import Download, Outcome, Wish, deadline_s
@@ -182,6 +183,8 @@ def _note_stored(
     kept = FetchedFile(stored.key, stored.sha256, stored.size, mime_type, stated, odd)
     with means.pool.connection() as connection:
         incoming.note_stored(connection, file, kept)
+    media_settled.labels(MediaState.STORED.value).inc()
+    media_bytes.inc(stored.size)
     _log.info("media_fetched", media=file.id, size=stored.size, attempts=file.attempts, odd=odd is not None)
 
 
@@ -203,4 +206,5 @@ def _put_back(means: Fetching, file: WantedFile, seconds: float, reason: str | N
 def _give_up(means: Fetching, file: WantedFile, state: MediaState, reason: str) -> None:
     with means.pool.connection() as connection:
         incoming.give_up(connection, file, state, reason)
+    media_settled.labels(state.value).inc()
     _log.warning("media_given_up", media=file.id, state=state, attempts=file.attempts)

@@ -44,8 +44,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     app.include_router(send_media.router)
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
     app.add_middleware(Gate, admin_api_key=key, tokens=TokenCache(reader, TokenKind.ADMIN), auditor=auditor)
-    health.expose_backlog(reader)
-    metrics.expose_unknowns(reader)
+    metrics.expose(reader, settings)
     return app
 
 

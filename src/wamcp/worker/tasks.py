@@ -5,19 +5,24 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import psycopg
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from wamcp import log
-from wamcp.db import sends
-from wamcp.jobs import ECHO, FETCH, SEND, celery_app, kick
+from wamcp.db import incoming, sends
+from wamcp.errors import CannotStart
+from wamcp.jobs import BEAT, ECHO, FETCH, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
+from wamcp.metrics import serve_metrics
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
 from wamcp.settings import Settings, require_safe_echo
+from wamcp.worker.pulse import BEAT_EVERY_S, Pulse, Watchdog
 
 THREADS = 8
 FETCHERS = 3
@@ -36,17 +41,21 @@ def serve(settings: Settings) -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     url = settings.require("redis_url")
     with (
+        _metrics(settings),
         means_of(settings, "wamcp worker", connections=THREADS + 2) as means,
         fetching_of(settings, means.pool, means.graph, means.store) as fetching,
     ):
         stop = threading.Event()
-        crew = _Crew(means, fetching, stop)
+        pulse = Pulse("celery", settings, means.pool.connection)
+        crew = _Crew(means, fetching, pulse, stop)
         app = celery_app(url)
         app.task(name=SEND)(crew.send)
         app.task(name=ECHO)(crew.echo)
         app.task(name=FETCH)(crew.fetch)
-        sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
+        app.task(name=BEAT)(crew.beat)
+        sweep = threading.Thread(target=_sweep, args=(means, crew, stop), name="sweep", daemon=True)
         sweep.start()
+        Watchdog(pulse, settings.direct_url(), crew.has_work).start(stop)
         # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
         worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
         worker = app.Worker(
@@ -62,15 +71,19 @@ def serve(settings: Settings) -> None:
         finally:
             stop.set()
             sweep.join(SETTLE_EVERY_S + 10)
+            pulse.stopped()
 
 
 class _Crew:
     """The tasks of one process; no more of them work at a time than there are threads."""
 
-    def __init__(self, means: Means, fetching: Fetching | None, stop: threading.Event) -> None:
+    def __init__(self, means: Means, fetching: Fetching | None, pulse: Pulse, stop: threading.Event) -> None:
         self._means = means
         self._fetching = fetching
+        self._pulse = pulse
         self._stop = stop
+        self._url = means.settings.require("redis_url")
+        self._rung_at = -math.inf
         self._working = 0
         self._downloading = 0
         self._lock = threading.Lock()
@@ -81,14 +94,14 @@ class _Crew:
 
     def send(self) -> None:
         """Hands over what is due."""
-        self._work(lambda: queue.drain(self._means, lambda: not self._stop.is_set()))
+        self._work(lambda: queue.drain(self._means, self._goes_on()))
 
     def echo(self) -> None:
         """Decides which messages are echoed, and hands the answers over."""
 
         def work() -> None:
             if echo.echo(self._means):
-                queue.drain(self._means, lambda: not self._stop.is_set())
+                queue.drain(self._means, self._goes_on())
 
         self._work(work)
 
@@ -100,14 +113,39 @@ class _Crew:
                 return
             self._downloading += 1
         try:
-            self._work(lambda: fetch.drain(fetching, lambda: not self._stop.is_set()))
+            self._work(lambda: fetch.drain(fetching, self._goes_on()))
         finally:
             with self._lock:
                 self._downloading -= 1
 
+    def beat(self) -> None:
+        """Shows that this process hears its bell."""
+        self._pulse.moved()
+
+    def ring(self, task: str, times: int = 1) -> None:
+        """Rings for a task; nobody is to blame for not hearing a bell that is not there."""
+        for _ in range(times):
+            if not kick(self._url, task):
+                self._pulse.excuse()
+
+    def ring_for_beat(self) -> None:
+        """Rings for :meth:`beat` now and then. It may be another process that hears it: each gets its share."""
+        if time.monotonic() - self._rung_at > BEAT_EVERY_S:
+            self._rung_at = time.monotonic()
+            self.ring(BEAT)
+
+    def has_work(self, connection: psycopg.Connection) -> bool:
+        """Whether there are rows that this process could work on."""
+        if sends.count_due(connection):
+            return True
+        return self._fetching is not None and incoming.count_wanted(connection) > 0
+
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
         return 0 if self._fetching is None else min(FETCHERS - self._downloading, self.free())
+
+    def _goes_on(self) -> Callable[[], bool]:
+        return self._pulse.watched(lambda: not self._stop.is_set())
 
     def _work(self, work: Callable[[], object]) -> None:
         with self._lock:
@@ -119,7 +157,7 @@ class _Crew:
                 self._working -= 1
 
 
-def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
+def _sweep(means: Means, crew: _Crew, stop: threading.Event) -> None:
     """Rings for rows that nobody was rung for, or whose ringing got lost, and settles what was cut off."""
     settled_at, swept_at, echoes = -math.inf, -math.inf, echo.is_on(means.settings)
     while not stop.wait(SWEEP_S):
@@ -131,15 +169,33 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 swept_at = time.monotonic()
                 means.store.sweep()
                 queue.forget_idle_clocks(means.pool)
+            crew.ring_for_beat()
             if echoes and echo.anybody_waits(means):
-                kick(url, ECHO)
-            for _ in range(min(queue.count_due(means.pool), crew.free())):
-                kick(url, SEND)
+                crew.ring(ECHO)
+            crew.ring(SEND, min(queue.count_due(means.pool), crew.free()))
             if fetchers := crew.fetchers():
-                for _ in range(min(fetch.count_due(means.pool), fetchers)):
-                    kick(url, FETCH)
+                crew.ring(FETCH, min(fetch.count_due(means.pool), fetchers))
         except Exception as failure:  # noqa: BLE001 - a sweep that ended would leave rows lying for good
             _log.warning("sweep_failed", reason=type(failure).__name__)
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Iterator[None]:
+    """Answers Prometheus on ``WAMCP_WORKER_METRICS_PORT``, where that is set. Raises :class:`CannotStart`."""
+    port = settings.worker_metrics_port
+    if port is None:
+        yield
+        return
+    try:
+        end = serve_metrics(settings.host, port)
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {settings.host}:{port}: {error.strerror}. Set WAMCP_WORKER_METRICS_PORT to another port."
+        ) from error
+    try:
+        yield
+    finally:
+        end()
 
 
 def _settle(means: Means) -> None:
