@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
@@ -43,6 +43,7 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
+        _tell_listeners,
     ]
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
@@ -61,6 +62,23 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "httpx", "mcp", "fastmcp", "alembic", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def listen(listener: Callable[[Mapping[str, Any], Any], None]) -> None:
+    """Has ``listener`` told every error that is logged, redacted, with the exception's (type, value, traceback)."""
+    _listeners.append(listener)
+
+
+_listeners: list[Callable[[Mapping[str, Any], Any], None]] = []
+
+
+def _tell_listeners(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if _listeners and event.get("level") in ("error", "critical"):
+        record = event.get("_record")
+        failure = (record.exc_info if record is not None else None) or event.get("exc_info")
+        for listener in _listeners:
+            listener(event, sys.exc_info() if failure is True else failure if isinstance(failure, tuple) else None)
+    return event
 
 
 def get(name: str) -> Any:

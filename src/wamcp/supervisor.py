@@ -38,7 +38,16 @@ _PASSED_ON = (
         "public_base_url",
         "public_host",
     ),
-    *("public_paths", "substring_index", "log_level", "worker_metrics_port", "pg_bin", "run_as"),
+    *(
+        "public_paths",
+        "substring_index",
+        "log_level",
+        "worker_metrics_port",
+        "otel_endpoint",
+        "sentry_dsn",
+        "pg_bin",
+        "run_as",
+    ),
 )
 """Settings that are taken from the environment; the others are ours to fill in."""
 _MACHINE = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")

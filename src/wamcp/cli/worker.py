@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from wamcp import telemetry
 from wamcp.embedded.children import Child, Family, Signals
 from wamcp.embedded.process import Launch
 from wamcp.settings import Settings, require_safe_echo
@@ -22,6 +23,8 @@ def require_safe_orders(settings: Settings, only: Part | None) -> None:
 
 def run(settings: Settings, only: Part | None) -> None:
     """Works until SIGTERM or SIGINT; :func:`require_safe_orders` is called before."""
+    if only is not None:
+        telemetry.start(settings, only)
     if only == "normalizer":
         from wamcp.worker.normalizer import serve
 

@@ -12,6 +12,7 @@ from wamcp import log
 from wamcp.db.columns import array
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.keep import Event, keep
+from wamcp.telemetry import span
 from wamcp.vocabulary import BELL, ParkedKind
 from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts, ParkedFact
@@ -77,7 +78,8 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
         return 0
     if not alone:
         try:
-            apply(connection, queued)
+            with span("understand", events=len(queued)):
+                apply(connection, queued)
             return len(queued)
         except Exception as error:
             if _is_trouble(error):

@@ -14,6 +14,7 @@ from wamcp.errors import StoreUnavailable, TooLarge
 from wamcp.media.means import Fetching
 from wamcp.metrics import media_bytes, media_settled
 from wamcp.storage.objects import Stored
+from wamcp.telemetry import span
 from wamcp.vocabulary import MediaState
 from wamcp.whatsapp.download import Download, Outcome, Wish, deadline_s
 from wamcp.whatsapp.graph import Reply
@@ -61,7 +62,8 @@ def drain(means: Fetching, goes_on: Callable[[], bool]) -> int:
             file = incoming.claim_wanted(connection, LEASE_S)
         if file is None:
             break
-        _work(means, file, goes_on)
+        with span("fetch", media=file.id, attempts=file.attempts):
+            _work(means, file, goes_on)
         done += 1
     return done
 

@@ -12,6 +12,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from wamcp.metrics import graph_limited, graph_request_seconds
+from wamcp.telemetry import span
 from wamcp.version import version
 from wamcp.whatsapp.graph_errors import GraphError, read_error
 
@@ -98,9 +99,10 @@ class Graph:
 
     def _call(self, method: str, path: str, deadline_s: float | None, content: Callable[[], dict[str, Any]]) -> Reply:
         began = time.monotonic()
-        reply: Reply = self._portal.call(
-            self._exchange, method, f"{self._root}/{path}", deadline_s or self._deadline_s, content()
-        )
+        with span("graph", endpoint=_endpoint(path)):
+            reply: Reply = self._portal.call(
+                self._exchange, method, f"{self._root}/{path}", deadline_s or self._deadline_s, content()
+            )
         _count(path, reply, time.monotonic() - began)
         return reply
 
@@ -128,11 +130,14 @@ class Graph:
         return Reply(Reached.ANSWERED, response.status_code, data, error, _retry_after(response), date=date)
 
 
-def _count(path: str, reply: Reply, seconds: float) -> None:
+def _endpoint(path: str) -> str:
     last = path.rpartition("/")[2]
-    endpoint = last if last in _ENDPOINTS else "node"
+    return last if last in _ENDPOINTS else "node"
+
+
+def _count(path: str, reply: Reply, seconds: float) -> None:
     code = str(reply.status) if reply.reached == Reached.ANSWERED else str(reply.reached)
-    graph_request_seconds.labels(endpoint, code).observe(seconds)
+    graph_request_seconds.labels(_endpoint(path), code).observe(seconds)
     if reply.error is not None and (reply.error.code in TOO_MANY or reply.status == 429):
         graph_limited.labels(str(reply.error.code)).inc()
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from wamcp import log
+from wamcp import log, telemetry
 from wamcp.db import heartbeats
 from wamcp.settings import Settings
 from wamcp.version import commit, version
@@ -114,6 +114,7 @@ class Watchdog(NamedTuple):
                 role = self.pulse.role
                 _log.error("watchdog_ends_process", role=role, quiet_s=round(quiet_s), exit_code=EXIT_CODE)
                 sys.stderr.flush()
+                telemetry.flush()
                 os._exit(EXIT_CODE)
 
     def _ask(self, question: Callable[[psycopg.Connection], object]) -> bool:
