@@ -206,7 +206,7 @@ def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reaso
         keep(connection, [Event(event.id, int(time.time()), facts)])
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
-    _log.error("event_parked", event_id=event.id, kind=kind, reason=reason)
+    _log.error("event_parked", event_id=event.id, kind=kind)
 
 
 def _reason(error: Exception) -> str:
