@@ -14,7 +14,7 @@ from wamcp.errors import WamcpError
 _SECRET_KEYS = re.compile(r"authorization|api[_-]?key|signature|token|secret|password|cookie", re.IGNORECASE)
 _BODY_KEYS = {"body", "text", "payload", "caption", "query"}
 _EXCEPTION_LINES = 60
-_PHONE = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?![\w.:-])")
+_PHONE = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?!\w|[.:-]\w)")
 
 
 class _Stderr:
