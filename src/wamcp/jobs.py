@@ -11,6 +11,7 @@ ECHO = "wamcp.echo"
 FETCH = "wamcp.fetch"
 EXTRACT = "wamcp.extract"
 PURGE = "wamcp.purge"
+BEAT = "wamcp.beat"
 
 _log = log.get(__name__)
 

@@ -6,14 +6,18 @@ import math
 import re
 import sys
 import time
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
 
+from wamcp.errors import WamcpError
+
 _SECRET_KEYS = re.compile(r"authorization|api[_-]?key|signature|token|secret|password|cookie", re.IGNORECASE)
 _BODY_KEYS = {"body", "text", "payload", "caption", "query"}
-_PHONE = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?![\w.:-])")
+_EXCEPTION_LINES = 60
+_PHONE = re.compile(r"(?<![\w.:-])\+?\d{7,15}(?!\w|[.:-]\w)")
 
 FLOOD_SECONDS = 60.0
 MAX_KINDS = 1000
@@ -38,8 +42,12 @@ def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Muta
         elif key in _BODY_KEYS:
             event[key] = "[not logged]"
         elif isinstance(value, str) and key not in ("timestamp", "level"):
-            event[key] = _PHONE.sub(lambda match: "*" * 4 + match.group()[-4:], value)
+            event[key] = _masked(value)
     return event
+
+
+def _masked(text: str) -> str:
+    return _PHONE.sub(lambda match: "*" * 4 + match.group()[-4:], text)
 
 
 def configure(level: str = "info", *, json: bool | None = None) -> None:
@@ -49,11 +57,14 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_stranger,
         redact,
+        _tell_listeners,
+        _place_exception,
     ]
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=False,
@@ -68,6 +79,64 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "httpx", "mcp", "fastmcp", "alembic", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def listen(listener: Callable[[Mapping[str, Any], Any], None]) -> None:
+    """Has ``listener`` told every error that is logged, redacted, with the exception's (type, value, traceback)."""
+    _listeners.append(listener)
+
+
+_listeners: list[Callable[[Mapping[str, Any], Any], None]] = []
+
+
+def _tell_listeners(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if _listeners and event.get("level") in ("error", "critical"):
+        failure = _failure(event.get("exc_info"))
+        for listener in _listeners:
+            listener(event, None if failure is None else (type(failure), failure, failure.__traceback__))
+    return event
+
+
+def _name_stranger(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Says which library speaks. Celery puts an exception's words into its sentence, which is left out."""
+    record = event.get("_record")
+    if record is not None:
+        event["logger_name"] = record.name
+        if record.exc_info and record.name.startswith("celery."):
+            event["event"] = "task_failed"
+    return event
+
+
+def _place_exception(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its type and places in the code, without its words: Postgres quotes what it refuses."""
+    failure = _failure(event.pop("exc_info", None))
+    lines: list[str] = []
+    while failure is not None and len(lines) < _EXCEPTION_LINES:
+        lines.append(f"{type(failure).__name__}{_harmless_words(failure)}")
+        places = traceback.extract_tb(failure.__traceback__)
+        lines += [f"  {place.filename}:{place.lineno} {place.name}" for place in places]
+        failure = failure.__cause__ or (None if failure.__suppress_context__ else failure.__context__)
+    if lines:
+        event["exception"] = "\n".join(lines[:_EXCEPTION_LINES])
+    return event
+
+
+def _failure(given: Any) -> BaseException | None:
+    if given is True:
+        return sys.exc_info()[1]
+    if isinstance(given, tuple):
+        given = given[1]
+    return given if isinstance(given, BaseException) else None
+
+
+def _harmless_words(failure: BaseException) -> str:
+    """What may be said besides the type: our own sentences, the system's, and Postgres's code."""
+    if isinstance(failure, WamcpError):
+        return ": " + _masked(str(failure))
+    if isinstance(failure, OSError) and failure.strerror:
+        return f": {failure.strerror}"
+    sqlstate = getattr(failure, "sqlstate", None)
+    return f": SQLSTATE {sqlstate}" if isinstance(sqlstate, str) else ""
 
 
 def get(name: str) -> Any:

@@ -228,6 +228,19 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = setting(
         "info", "WAMCP_LOG_LEVEL", text="How much is logged."
     )
+    worker_metrics_port: int | None = setting(
+        None,
+        "WAMCP_WORKER_METRICS_PORT",
+        text="A port on which the Celery process tells Prometheus what it counted, on `WAMCP_HOST`; unset: none.",
+    )
+    otel_endpoint: str | None = setting(
+        None,
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        text="Where traces go, by OTLP over HTTP, e.g. `http://127.0.0.1:4318` (extra `otel`); unset: nowhere.",
+    )
+    sentry_dsn: SecretStr | None = setting(
+        None, "SENTRY_DSN", text="Where errors go (extra `sentry`); unset: nowhere.", secret=True
+    )
     runtime_file: str | None = setting(
         None, "WAMCP_RUNTIME_FILE", text="Where `runtime.json` is (the stdio bridge reads it). `wamcp up` sets it."
     )

@@ -39,8 +39,8 @@ _PASSED_ON = (
         "public_base_url",
         "public_host",
     ),
-    *("public_paths", "substring_index", "log_level", "pg_bin", "run_as"),
-    *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate", "extractors"),
+    *("public_paths", "substring_index", "log_level", "pg_bin", "run_as", "worker_metrics_port"),
+    *("max_connections", "trusted_proxies", "admin_rate", "mcp_rate", "extractors", "otel_endpoint", "sentry_dsn"),
     *("ocr_languages", "ocr_engine", "ocr_max_pages"),
     *("keep_raw_days", "keep_media_days", "keep_messages_days", "keep_audit_days"),
 )

@@ -8,10 +8,10 @@ import pytest
 
 from wamcp.errors import Overloaded
 from wamcp.ingest.receive import KeepResult
+from wamcp.metrics import REGISTRY
 from wamcp.settings import load
 from wamcp.web import door as door_module
 from wamcp.web.door import MAX_BODY_BYTES, Door
-from wamcp.web.metrics import REGISTRY
 from wamcp.whatsapp.signature import sign
 
 SECRET = b"a secret of invented letters"

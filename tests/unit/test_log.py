@@ -2,12 +2,15 @@
 
 import asyncio
 import io
+import json
 import logging
 import sys
 
+import psycopg
 import pytest
 
 from wamcp import log
+from wamcp.errors import Overloaded
 from wamcp.log import redact
 
 
@@ -82,3 +85,51 @@ def test_kinds_without_end_become_others(monkeypatch: pytest.MonkeyPatch) -> Non
 
     asyncio.run(flood())
     assert told == ["0", "1", "2", "others"]
+
+
+def fail_with(inner: Exception, outer: Exception) -> None:
+    try:
+        raise inner
+    except Exception as cause:
+        raise outer from cause
+
+
+@pytest.mark.parametrize("logger", ["ours", "theirs", "celery.app.trace"])
+def test_of_an_exception_are_logged_its_type_and_places_and_not_its_words(
+    monkeypatch: pytest.MonkeyPatch, logger: str
+) -> None:
+    """Postgres quotes what it refuses, json what it cannot read, and KeyError what it did not find."""
+    now = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", now)
+    try:
+        log.configure("info", json=True)
+        try:
+            fail_with(ValueError("the blue bicycle"), psycopg.errors.InvalidTextRepresentation("the red bicycle"))
+        except psycopg.Error as failure:
+            if logger == "ours":
+                log.get("ours").exception("event_failed", event_id=7)
+            elif logger == "theirs":
+                logging.getLogger(logger).exception("it failed")
+            else:
+                logging.getLogger(logger).error("Task raised unexpected: %r", failure, exc_info=True)
+    finally:
+        monkeypatch.undo()
+        log.configure("info")
+    line = json.loads(now.getvalue())
+    assert "bicycle" not in now.getvalue()
+    assert "InvalidTextRepresentation: SQLSTATE 22P02\n" in line["exception"]
+    assert "\nValueError\n" in line["exception"] and line["exception"].count("test_log.py:") == 3
+    assert line["logger_name"] == logger
+    assert line["event"] == {"ours": "event_failed", "theirs": "it failed", "celery.app.trace": "task_failed"}[logger]
+
+
+@pytest.mark.parametrize(
+    "failure, words",
+    [
+        (Overloaded("Try again."), "Overloaded: Try again."),
+        (Overloaded("It was +15550100042."), "Overloaded: It was ****0042."),
+        (OSError(28, "No space left", "/a"), "OSError: No space left"),
+    ],
+)
+def test_words_of_ours_and_of_the_system_stay(failure: Exception, words: str) -> None:
+    assert log._place_exception(None, "", {"exc_info": failure}) == {"exception": words}

@@ -73,11 +73,13 @@ def demo(
 @app.command()
 def api(only: Annotated[ApiPart | None, typer.Option(help="Serve the webhook alone, or all but it.")] = None) -> None:
     """Serve the webhook, the admin API and /mcp."""
+    from wamcp import telemetry
     from wamcp.api import serve
 
     settings = _settings(safe=True)
     if settings.migrate_on_start:
         _migrate(settings)
+    telemetry.start(settings, "api")
     serve(settings, only=None if only is None else only.value)
 
 

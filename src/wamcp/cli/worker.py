@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from wamcp import telemetry
 from wamcp.documents.secrecy import keep_to_ourselves
 from wamcp.embedded.children import Child, Family, Signals
 from wamcp.embedded.process import Launch
@@ -25,6 +26,8 @@ def require_safe_orders(settings: Settings, only: Part | None) -> None:
 def run(settings: Settings, only: Part | None) -> None:
     """Works until SIGTERM or SIGINT; :func:`require_safe_orders` is called before."""
     keep_to_ourselves()
+    if only is not None:
+        telemetry.start(settings, only)
     if only == "normalizer":
         from wamcp.worker.normalizer import serve
 

@@ -47,8 +47,8 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "media": (
         "id", "phone_number_id", "direction", "state", "media_id", "media_id_until", "mime_type", "filename", "size",
-        "stated_sha256", "sha256", "storage_key_raw", "event_id", "attempts", "next_attempt_at", "reason", "created_at",
-        "stored_at",
+        "stated_sha256", "sha256", "storage_key_raw", "event_id", "attempts", "lease_until", "next_attempt_at",
+        "reason", "created_at", "stored_at",
     ),
     "message_media": ("number_id", "wamid", "media_row_id"),
     "documents": (
@@ -61,8 +61,10 @@ READER_COLUMNS: dict[str, tuple[str, ...]] = {
         "id", "document_id", "page", "number_id", "conversation_id", "sent_at", "day", "direction", "type", "source",
         "engine", "confidence", "text", "search_text", "tsv",
     ),
-    "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "next_attempt_at"),
+    "sends": ("id", "origin", "asked_at", "phone_number_id", "type", "state", "lease_until", "next_attempt_at"),
     "send_stops": ("code", "reason", "since", "probe_at"),
+    "heartbeats": ("role", "host", "pid", "version", "git_version", "started_at", "beat_at", "worked_at"),
+    "event_lags": ("upto", "events", "seconds"),
     "unknowns": ("kind", "path", "count", "first_seen_at", "last_seen_at", "first_event_id", "last_event_id"),
     "tokens": (
         "id", "kind", "label", "prefix", "sha256", "numbers", "since", "documents", "media", "phones",

@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

@@ -1,11 +1,14 @@
 """Connections to Postgres: pools for reading, for the audit and for writing; each step commits where one can see it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NewType
+from weakref import WeakSet
 
 import psycopg
 from psycopg_pool import ConnectionPool
+
+from wamcp.metrics import Reading, read_at_scrape
 
 Pool = ConnectionPool[psycopg.Connection]
 ReadConnection = NewType("ReadConnection", psycopg.Connection)
@@ -16,7 +19,7 @@ CONNECT_TIMEOUT_S = 3
 
 def open_pool(url: str, name: str, *, size: int = 4) -> Pool:
     """A pool of at most ``size`` autocommit connections that are checked before use; opens in the background."""
-    return ConnectionPool(
+    pool: Pool = ConnectionPool(
         url,
         min_size=1,
         max_size=size,
@@ -26,6 +29,8 @@ def open_pool(url: str, name: str, *, size: int = 4) -> Pool:
         name=name,
         open=True,
     )
+    _pools.add(pool)
+    return pool
 
 
 @contextmanager
@@ -33,3 +38,20 @@ def reading(pool: Pool) -> Iterator[ReadConnection]:
     """One connection for one question, in one read-only snapshot."""
     with pool.connection() as connection, connection.transaction():
         yield ReadConnection(connection)
+
+
+_pools: WeakSet[Pool] = WeakSet()
+
+
+def _pool_readings() -> Iterable[Reading]:
+    for pool in list(_pools):
+        if pool.closed:
+            continue
+        told, label = pool.get_stats(), {"pool": pool.name}
+        size, free, waiting = (told.get(key, 0) for key in ("pool_size", "pool_available", "requests_waiting"))
+        yield Reading("wamcp_database_pool_connections", "Connections to Postgres that are open.", size, label)
+        yield Reading("wamcp_database_pool_idle", "Those of them that nobody uses.", free, label)
+        yield Reading("wamcp_database_pool_waiting", "Who waits for a connection.", waiting, label)
+
+
+read_at_scrape(_pool_readings)

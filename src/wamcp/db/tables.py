@@ -22,10 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
-from wamcp.db import tables_documents, tables_erasing, tables_sending
+from wamcp.db import tables_documents, tables_erasing, tables_seeing, tables_sending
 from wamcp.db.tables_ground import metadata, moment, now, row_id
 
-__all__ = ["metadata", "tables_documents", "tables_erasing", "tables_sending"]
+__all__ = ["metadata", "tables_documents", "tables_erasing", "tables_seeing", "tables_sending"]
 
 
 # Receipt: what came, what waits, what was learned in which order.

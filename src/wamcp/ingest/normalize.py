@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from wamcp.db.columns import array
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
+from wamcp.telemetry import span
 from wamcp.vocabulary import BELL, ParkedKind
 from wamcp.whatsapp.payload.envelope import read_event
 from wamcp.whatsapp.payload.facts import Facts, ParkedFact
@@ -25,6 +26,8 @@ ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
 SERVED_S = 5.0
 """A connection that lasted that long was a good one: the next is tried at once."""
+LAGS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
+"""Bounds of the classes by which is counted how long events waited to be understood."""
 _SEAT = 0x57414D43_01
 _WRITING = 0x57414D43_02
 
@@ -39,8 +42,15 @@ class Queued(NamedTuple):
     body: bytes
 
 
-def run(url: str, stop: threading.Event) -> None:
-    """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database."""
+Turn = Callable[[psycopg.Connection, int], None]
+
+
+def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
+    """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database.
+
+    ``turn`` is called again and again with the connection and with how many events were worked on since.
+    """
+    turn = turn or (lambda _connection, _worked: None)
     pause = FIRST_PAUSE_S
     while not stop.is_set():
         began = time.monotonic()
@@ -49,7 +59,7 @@ def run(url: str, stop: threading.Event) -> None:
                 url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
             ) as connection:
                 patient(connection)
-                _serve(connection, stop)
+                _serve(connection, stop, turn)
         except psycopg.OperationalError as error:
             if time.monotonic() - began > SERVED_S:
                 pause = FIRST_PAUSE_S
@@ -69,7 +79,8 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
         return 0
     if not alone:
         try:
-            apply(connection, queued)
+            with span("understand", events=len(queued)):
+                apply(connection, queued)
             return len(queued)
         except Exception as error:
             if _is_trouble(error):
@@ -128,8 +139,9 @@ def patient(connection: psycopg.Connection) -> None:
     )
 
 
-def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
+def _serve(connection: psycopg.Connection, stop: threading.Event, turn: Turn) -> None:
     while not _take_seat(connection):
+        turn(connection, 0)
         if stop.wait(1.0):
             return
     connection.execute(f"LISTEN {BELL}")
@@ -138,6 +150,7 @@ def _serve(connection: psycopg.Connection, stop: threading.Event) -> None:
     unsorted = 0
     while not stop.is_set():
         worked = work_off(connection, alone=alone)
+        turn(connection, worked)
         alone = False
         unsorted += worked
         if unsorted >= SORT_AFTER_EVENTS or (unsorted and not worked):
@@ -197,7 +210,7 @@ def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reaso
         keep(connection, [Event(event.id, int(time.time()), facts)])
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
-    _log.error("event_parked", event_id=event.id, kind=kind, reason=reason)
+    _log.error("event_parked", event_id=event.id, kind=kind)
 
 
 def _reason(error: Exception) -> str:
@@ -212,5 +225,18 @@ def _finish(connection: psycopg.Connection, event_ids: list[int]) -> None:
         "INSERT INTO applied (event_id) SELECT u FROM unnest(%s::bigint[]) WITH ORDINALITY AS t (u, n) ORDER BY n",
         [ids],
     )
-    connection.execute("DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])", [ids])
+    connection.execute(_LEAVE_QUEUE, [ids])
     connection.execute("DELETE FROM started WHERE event_id = ANY(%s::bigint[])", [ids])
+
+
+_CLASSES = ", ".join(map(str, LAGS_S))
+_LEAVE_QUEUE = f"""
+WITH gone AS (
+  DELETE FROM webhook_queue WHERE event_id = ANY(%s::bigint[])
+  RETURNING greatest(0, extract(epoch FROM clock_timestamp() - queued_at))::float8 AS lag
+)
+INSERT INTO event_lags AS l (upto, events, seconds)
+SELECT (ARRAY[{_CLASSES}, 'Infinity'::float8])[width_bucket(lag, ARRAY[{_CLASSES}]::float8[]) + 1], count(*), sum(lag)
+FROM gone GROUP BY 1
+ON CONFLICT (upto) DO UPDATE SET events = l.events + excluded.events, seconds = l.seconds + excluded.seconds
+"""

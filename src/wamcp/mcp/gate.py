@@ -21,6 +21,7 @@ from wamcp.errors import NotAudited, TooOften
 from wamcp.mcp import record
 from wamcp.mcp.record import AUDITED, Answered, Asked
 from wamcp.mcp.visit import Visit, entered
+from wamcp.metrics import mcp_calls
 
 MAX_BODY = 256 * 1024
 """Bytes of a request; the largest that a tool takes is a few hundred."""
@@ -47,6 +48,8 @@ class Gate:
         self._audit_pool = audit_pool
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._tools: set[str] = set()
+        """Those that have answered."""
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
@@ -83,11 +86,20 @@ class Gate:
                     parts = await self._inner(scope, headers, json.dumps(message).encode() if message else b"", receive)
         if asked.method in AUDITED:
             row = record.entry(asked, _whole(parts), visit, round((time.monotonic() - started) * 1000))
+            mcp_calls.labels(self._tool(row), row.outcome).inc()
             if not await self._audited(row):
                 refusal = "Not answered: the access could not be written to the audit log. Try again in a minute."
                 parts = _response(503, _error(asked.message.get("id"), -32603, refusal))
         for part in parts:
             await send(part)
+
+    def _tool(self, row: audit.AuditEntry) -> str:
+        """What was called, for the metrics: names that nobody answers to would be as many as somebody likes."""
+        if row.action != "tools/call":
+            return row.action
+        if row.outcome == "ok":
+            self._tools.add(row.target)
+        return row.target if row.target in self._tools else "other"
 
     async def _grant(self, headers: dict[str, str], scope: Scope, send: Send) -> Grant | None:
         scheme, _, token = headers.get("authorization", "").partition(" ")

@@ -12,7 +12,9 @@ from wamcp.db.incoming import FetchedFile, WantedFile
 from wamcp.db.session import Pool
 from wamcp.errors import StoreUnavailable, TooLarge
 from wamcp.media.means import Fetching
+from wamcp.metrics import media_bytes, media_settled
 from wamcp.storage.objects import Stored
+from wamcp.telemetry import span
 from wamcp.vocabulary import MediaState
 from wamcp.whatsapp.download import Download, Outcome, Wish, deadline_s
 from wamcp.whatsapp.graph import Reply
@@ -60,7 +62,8 @@ def drain(means: Fetching, goes_on: Callable[[], bool]) -> int:
             file = incoming.claim_wanted(connection, LEASE_S)
         if file is None:
             break
-        _work(means, file, goes_on)
+        with span("fetch", media=file.id, attempts=file.attempts):
+            _work(means, file, goes_on)
         done += 1
     return done
 
@@ -184,6 +187,8 @@ def _note_stored(
         if not incoming.note_stored(connection, file, kept) and not incoming.is_named(connection, stored.key):
             means.store.delete(stored.key)  # whoever it was about was erased meanwhile
             return
+    media_settled.labels(MediaState.STORED.value).inc()
+    media_bytes.inc(stored.size)
     _log.info("media_fetched", media=file.id, size=stored.size, attempts=file.attempts, odd=odd is not None)
     means.stored_one()
 
@@ -206,4 +211,5 @@ def _put_back(means: Fetching, file: WantedFile, seconds: float, reason: str | N
 def _give_up(means: Fetching, file: WantedFile, state: MediaState, reason: str) -> None:
     with means.pool.connection() as connection:
         incoming.give_up(connection, file, state, reason)
+    media_settled.labels(state.value).inc()
     _log.warning("media_given_up", media=file.id, state=state, attempts=file.attempts)

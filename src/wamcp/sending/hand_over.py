@@ -13,6 +13,7 @@ from wamcp.db.sends import Failure, SendRow
 from wamcp.db.session import Pool
 from wamcp.db.windows import OurNumber, our_numbers
 from wamcp.errors import NotStored, StoreUnavailable
+from wamcp.metrics import sends_handed_over
 from wamcp.sending.means import Means
 from wamcp.sending.outcome import Accepted, Refusal, read_reply
 from wamcp.sending.raw import raw_event
@@ -92,7 +93,8 @@ def keep_sent(pool: Pool, send_id: int, accepted: Accepted, waba_id: str | None)
         number = _number(our_numbers(connection), sent.phone_number_id, waba_id)
         body = raw_event(sent, number, wa_id=accepted.wa_id, user_id=accepted.user_id)
         sends.keep_raw(connection, hashlib.sha256(body).digest(), body, BELL)
-        return True
+    sends_handed_over.labels(sent.type, SendState.SENT.value).inc()
+    return True
 
 
 def _with_file(means: Means, graph: Graph, send: SendRow) -> tuple[dict[str, Any], Refusal | None]:
@@ -158,10 +160,13 @@ def _note_refusal(means: Means, send: SendRow, refusal: Refusal, asked_now: bool
         elif failure.code is not None and after != After.UNKNOWN:
             pace.resume(connection, means.token_digest)  # Meta refused something else: it takes the token
         again = after in (After.LATER, After.PAIR) or (after == After.REPLACE and not asked_now)
+        result = "again"
         if not (again and sends.put_back(connection, send, wait, failure)):
             # What was given up meanwhile is not queued again: somebody may have sent it once more by hand.
             state = SendState.UNKNOWN if after == After.UNKNOWN else SendState.FAILED
             sends.settle(connection, send.id, state, failure, attempts=send.attempts)
+            result = state.value
+    sends_handed_over.labels(send.type, result).inc()
     _log.warning("send_refused", send=send_ref(send.id), after=after.value, code=failure.code, wait_s=round(wait, 1))
 
 

@@ -10,6 +10,7 @@ from wamcp.db.session import Pool
 from wamcp.sending.hand_over import hand_over, keep_sent
 from wamcp.sending.means import Means
 from wamcp.sending.outcome import Accepted
+from wamcp.telemetry import span
 
 LEASE_S = 30
 PATIENCE_S = 2.0
@@ -38,7 +39,9 @@ def drain(means: Means, goes_on: Callable[[], bool]) -> int:
             send = sends.claim_due(connection, LEASE_S, tired)
         if send is None:
             break
-        if not hand_over(means, send, PATIENCE_S, asked_now=False):
+        with span("hand_over", send=send.id):
+            went_on = hand_over(means, send, PATIENCE_S, asked_now=False)
+        if not went_on:
             tired.append(send.phone_number_id)
         done += 1
     return done

@@ -51,8 +51,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     keeper = Doorkeeper(TokenCache(reader, TokenKind.ADMIN), door="admin", per_minute=settings.admin_rate)
     app.add_middleware(Gate, admin_api_key=key, keeper=keeper, auditor=auditor)
     metrics.expose_door("admin", keeper)
-    health.expose_backlog(reader)
-    metrics.expose_unknowns(reader)
+    metrics.expose(reader, settings)
     return app
 
 

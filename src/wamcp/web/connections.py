@@ -10,7 +10,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wamcp import log
-from wamcp.web.metrics import connections_cut
+from wamcp.metrics import connections_cut
 
 HEAD_S = 5.0
 """From a connection's begin, or from the first byte of a later request, to the end of its header lines."""

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from wamcp import log
 from wamcp.errors import Overloaded
 from wamcp.ingest.receive import KeepResult
+from wamcp.metrics import webhook_ack_seconds, webhook_requests
 from wamcp.settings import Settings
-from wamcp.web.metrics import webhook_ack_seconds, webhook_requests
 from wamcp.whatsapp import signature
 
 Scope = MutableMapping[str, Any]

@@ -1,15 +1,12 @@
 """Is it alive, is it ready, what waits: for probes, for Prometheus and for the operator."""
 
-import subprocess
 import time
-from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
+from dataclasses import asdict
+from datetime import datetime
 from typing import Literal
 
 import redis
 from fastapi import APIRouter, Request, Response
-from prometheus_client.registry import Collector
 from pydantic import BaseModel
 
 from wamcp.archive import house
@@ -18,8 +15,8 @@ from wamcp.db.session import Pool
 from wamcp.errors import Misconfigured, StoreUnavailable, WamcpError
 from wamcp.settings import Settings
 from wamcp.storage import write as storage
-from wamcp.version import version
-from wamcp.web.metrics import REGISTRY, Reading, exposition, read_at_scrape
+from wamcp.version import commit, version
+from wamcp.web.metrics import exposition
 
 PROBE_TIMEOUT_S = 0.5
 
@@ -41,8 +38,30 @@ class Objects(Dependency):
     free_bytes: int | None = None
 
 
+class Waiting(BaseModel):
+    """One kind of slow work: rows by state but for its good end, each up to 10,000, and the age of the oldest due."""
+
+    kind: Literal["sends", "media", "documents"]
+    states: dict[str, int]
+    oldest_seconds: float
+
+
+class WorkerProcess(BaseModel):
+    """A process that works; ``late`` when it was not heard of for a minute: it hangs, or died."""
+
+    role: str
+    host: str
+    pid: int
+    version: str
+    git_version: str | None
+    started_at: datetime
+    worked_at: datetime | None
+    seconds_since_beat: float
+    late: bool
+
+
 class Health(BaseModel):
-    """Everything at a glance; ``status`` is degraded when a dependency fails or the schema is not current."""
+    """Everything at a glance; ``status`` is degraded when something fails, the schema is old, or workers are lost."""
 
     status: Literal["ok", "degraded"]
     version: str
@@ -54,8 +73,8 @@ class Health(BaseModel):
     events_pending: int | None
     oldest_pending_seconds: float | None
     parked: dict[str, int] | None
-    documents_pending: int | None
-    oldest_document_seconds: float | None
+    slow_work: list[Waiting] | None
+    workers: list[WorkerProcess] | None
 
 
 class Readiness(BaseModel):
@@ -92,11 +111,11 @@ def health(request: Request) -> Health:
     broker = _redis(request.app.state.settings)
     objects = _object_store(request.app.state.settings)
     failing = "failed" in (broker.status, objects.status)
-    fine = found is not None and found.migrations_current and not failing
+    fine = found is not None and found.migrations_current and not failing and not _lost_roles(found.processes)
     return Health(
         status="ok" if fine else "degraded",
         version=version(),
-        git_version=request.app.state.settings.git_version or _git_says(),
+        git_version=request.app.state.settings.git_version or commit(),
         postgres=postgres,
         redis=broker,
         object_store=objects,
@@ -104,8 +123,8 @@ def health(request: Request) -> Health:
         events_pending=found.backlog.events_pending if found else None,
         oldest_pending_seconds=round(found.backlog.oldest_pending_seconds, 3) if found else None,
         parked=found.backlog.parked if found else None,
-        documents_pending=found.backlog.documents_pending if found else None,
-        oldest_document_seconds=round(found.backlog.oldest_document_seconds, 3) if found else None,
+        slow_work=[Waiting(**asdict(work)) for work in found.slow_work] if found else None,
+        workers=[_worker(process) for process in found.processes] if found else None,
     )
 
 
@@ -116,41 +135,11 @@ def metrics(request: Request) -> Response:
     return Response(body, headers={"content-type": content_type})
 
 
-def expose_backlog(reader: Pool) -> None:
-    """Has every scrape read what waits and what is parked from the database, through the newest ``reader`` given."""
-    while _exposed:
-        REGISTRY.unregister(_exposed.pop())
-    _exposed.append(read_at_scrape(_backlog_readings(reader)))
-
-
-_exposed: list[Collector] = []
-
-
-def _backlog_readings(reader: Pool) -> Callable[[], Iterable[Reading]]:
-    def read() -> Iterable[Reading]:
-        try:
-            with asking(reader) as connection:
-                found = house.backlog(connection)
-        except WamcpError:
-            return [Reading("wamcp_database_up", "Whether Postgres answered this scrape.", 0)]
-        return [
-            Reading("wamcp_database_up", "Whether Postgres answered this scrape.", 1),
-            Reading("wamcp_events_pending", "Webhooks kept and not yet understood.", found.events_pending),
-            Reading("wamcp_oldest_pending_seconds", "Age of the oldest of them.", found.oldest_pending_seconds),
-            Reading("wamcp_documents_pending", "Fetched documents not yet read.", found.documents_pending),
-            Reading("wamcp_oldest_document_seconds", "Time since the first was stored.", found.oldest_document_seconds),
-            *(
-                Reading("wamcp_parked", "Events and items that could not be understood.", count, {"kind": kind})
-                for kind, count in found.parked.items()
-            ),
-        ]
-
-    return read
-
-
 class _Found(BaseModel):
     migrations_current: bool
     backlog: house.Backlog
+    slow_work: list[house.SlowWork]
+    processes: list[house.Process]
 
 
 def _postgres(reader: Pool) -> tuple[Dependency, _Found | None]:
@@ -159,7 +148,12 @@ def _postgres(reader: Pool) -> tuple[Dependency, _Found | None]:
         with asking(reader) as connection:
             house.ping(connection)
             latency = time.monotonic() - began
-            found = _Found(migrations_current=house.schema_is_current(connection), backlog=house.backlog(connection))
+            found = _Found(
+                migrations_current=house.schema_is_current(connection),
+                backlog=house.backlog(connection),
+                slow_work=house.slow_work(connection),
+                processes=house.processes(connection),
+            )
             told = Dependency(status="ok", latency_ms=_ms(latency), version=house.server_version(connection))
     except WamcpError as error:
         return Dependency(status="failed", latency_ms=_ms(time.monotonic() - began), detail=str(error)), None
@@ -200,14 +194,12 @@ def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
 
-@cache
-def _git_says() -> str | None:
-    root = Path(__file__).resolve().parents[3]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=2, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.stdout.strip() or None
+def _lost_roles(processes: list[house.Process]) -> set[str]:
+    """Roles of which there was somebody lately, and is nobody now."""
+    fresh = {process.role for process in processes if process.seconds_since_beat < house.FRESH_S}
+    return {process.role for process in processes} - fresh
+
+
+def _worker(process: house.Process) -> WorkerProcess:
+    told = asdict(process) | {"seconds_since_beat": round(process.seconds_since_beat, 1)}
+    return WorkerProcess(**told, late=process.seconds_since_beat >= house.FRESH_S)

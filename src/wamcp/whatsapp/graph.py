@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple, Self
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from wamcp.metrics import graph_limited, graph_request_seconds
+from wamcp.telemetry import span
 from wamcp.version import version
 from wamcp.whatsapp.graph_errors import GraphError, read_error
 
@@ -19,6 +22,10 @@ KEEP_IDLE_S = 4.0
 """A connection that idles longer is not used again: Meta may have closed it, and then nobody knows what arrived."""
 MAX_ANSWER_BYTES = 4_000_000
 CONNECTIONS = 32
+TOO_MANY = frozenset({4, 80007, 130429, 131048, 131056})
+"""Codes by which Meta says that there were too many calls or messages."""
+_ENDPOINTS = frozenset({"messages", "media", "message_templates", "subscribed_apps", "phone_numbers"})
+"""What of paths becomes a label; ids are all called node."""
 
 
 class Reached(StrEnum):
@@ -91,9 +98,12 @@ class Graph:
         return self._call("POST", path, deadline_s, lambda: {"data": fields, "files": {"file": file}})
 
     def _call(self, method: str, path: str, deadline_s: float | None, content: Callable[[], dict[str, Any]]) -> Reply:
-        reply: Reply = self._portal.call(
-            self._exchange, method, f"{self._root}/{path}", deadline_s or self._deadline_s, content()
-        )
+        began = time.monotonic()
+        with span("graph", endpoint=_endpoint(path)):
+            reply: Reply = self._portal.call(
+                self._exchange, method, f"{self._root}/{path}", deadline_s or self._deadline_s, content()
+            )
+        _count(path, reply, time.monotonic() - began)
         return reply
 
     async def _open(self) -> httpx.AsyncClient:
@@ -118,6 +128,18 @@ class Graph:
         error = read_error(data) if data is not None else None
         date = response.headers.get("date")
         return Reply(Reached.ANSWERED, response.status_code, data, error, _retry_after(response), date=date)
+
+
+def _endpoint(path: str) -> str:
+    last = path.rpartition("/")[2]
+    return last if last in _ENDPOINTS else "node"
+
+
+def _count(path: str, reply: Reply, seconds: float) -> None:
+    code = str(reply.status) if reply.reached == Reached.ANSWERED else str(reply.reached)
+    graph_request_seconds.labels(_endpoint(path), code).observe(seconds)
+    if reply.error is not None and (reply.error.code in TOO_MANY or reply.status == 429):
+        graph_limited.labels(str(reply.error.code)).inc()
 
 
 async def _read(response: httpx.Response) -> bytes | None:

@@ -5,25 +5,29 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+import psycopg
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutting_down
 
 from wamcp import log
-from wamcp.db import sends
+from wamcp.db import documents, incoming, sends
 from wamcp.documents import work as reading_work
 from wamcp.documents.means import Reading, reading_of
+from wamcp.errors import CannotStart
 from wamcp.ingest import retention
-from wamcp.jobs import ECHO, EXTRACT, FETCH, PURGE, SEND, celery_app, kick
+from wamcp.jobs import BEAT, ECHO, EXTRACT, FETCH, PURGE, SEND, celery_app, kick
 from wamcp.media import fetch
 from wamcp.media.means import Fetching, fetching_of
+from wamcp.metrics import serve_metrics
 from wamcp.safety import require_safe_echo
 from wamcp.sending import echo, queue
 from wamcp.sending.means import Means, means_of
 from wamcp.settings import Settings
+from wamcp.worker.pulse import BEAT_EVERY_S, Pulse, Watchdog
 
 THREADS = 8
 """Besides those that wait for readers of documents, of which there are ``WAMCP_EXTRACTORS``."""
@@ -44,19 +48,23 @@ def serve(settings: Settings) -> None:
     warnings.filterwarnings("ignore", category=SecurityWarning)
     url, threads = settings.require("redis_url"), THREADS + settings.extractors
     with (
+        _metrics(settings),
         means_of(settings, "wamcp worker", connections=threads + 2) as means,
         fetching_of(settings, means.pool, means.graph, means.store) as fetching,
     ):
         stop = threading.Event()
-        crew = _Crew(means, fetching, reading_of(settings, means.pool, means.store), stop)
+        pulse = Pulse("celery", settings, means.pool.connection)
+        crew = _Crew(means, fetching, reading_of(settings, means.pool, means.store), pulse, stop)
         app = celery_app(url)
         app.task(name=SEND)(crew.send)
         app.task(name=ECHO)(crew.echo)
         app.task(name=FETCH)(crew.fetch)
         app.task(name=EXTRACT)(crew.extract)
         app.task(name=PURGE)(crew.purge)
-        sweep = threading.Thread(target=_sweep, args=(means, crew, url, stop), name="sweep", daemon=True)
+        app.task(name=BEAT)(crew.beat)
+        sweep = threading.Thread(target=_sweep, args=(means, crew, stop), name="sweep", daemon=True)
         sweep.start()
+        Watchdog(pulse, settings.direct_url(), crew.has_work).start(stop)
         # Celery waits for its tasks before it ends: they have to stop by themselves, however much is queued.
         worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
         worker = app.Worker(
@@ -72,17 +80,22 @@ def serve(settings: Settings) -> None:
         finally:
             stop.set()
             sweep.join(SETTLE_EVERY_S + 10)
+            pulse.stopped()
 
 
 class _Crew:
     """The tasks of one process; each kind of slow work has its share of the threads, so that sends never wait."""
 
-    def __init__(self, means: Means, fetching: Fetching | None, reading: Reading, stop: threading.Event) -> None:
+    def __init__(
+        self, means: Means, fetching: Fetching | None, reading: Reading, pulse: Pulse, stop: threading.Event
+    ) -> None:
         self._means = means
         self._fetching = fetching and replace(fetching, stored_one=self._read_soon)
         self._reading = reading
         self._url = means.settings.require("redis_url")
+        self._pulse = pulse
         self._stop = stop
+        self._rung_at = -math.inf
         self._quick = _Share(THREADS)
         self._downloading = _Share(FETCHERS if fetching else 0)
         self._extracting = _Share(means.settings.extractors)
@@ -94,25 +107,25 @@ class _Crew:
     def send(self) -> None:
         """Hands over what is due."""
         with self._quick.taken():
-            queue.drain(self._means, self._goes_on)
+            queue.drain(self._means, self._goes_on())
 
     def echo(self) -> None:
         """Decides which messages are echoed, and hands the answers over."""
         with self._quick.taken():
             if echo.echo(self._means):
-                queue.drain(self._means, self._goes_on)
+                queue.drain(self._means, self._goes_on())
 
     def fetch(self) -> None:
         """Fetches the files that came, unless enough threads do."""
         with self._downloading.taken() as is_free, self._quick.taken():
             if is_free and self._fetching is not None:
-                fetch.drain(self._fetching, self._goes_on)
+                fetch.drain(self._fetching, self._goes_on())
 
     def purge(self) -> None:
         """Purges what is older than it may be."""
         means = self._means
         with self._quick.taken():
-            retention.purge(means.settings, means.pool, means.store, self._goes_on)
+            retention.purge(means.settings, means.pool, means.store, self._goes_on())
 
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
@@ -122,18 +135,41 @@ class _Crew:
         """Reads the documents that came, unless enough threads do."""
         with self._extracting.taken() as is_free:
             if is_free:
-                reading_work.drain(self._reading, self._goes_on)
+                reading_work.drain(self._reading, self._goes_on())
 
     def extractors(self) -> int:
         """How many more may read documents."""
         return self._extracting.free
 
-    def _goes_on(self) -> bool:
-        return not self._stop.is_set()
+    def beat(self) -> None:
+        """Shows that this process hears its bell."""
+        self._pulse.moved()
+
+    def ring(self, task: str, times: int = 1) -> None:
+        """Rings for a task; nobody is to blame for not hearing a bell that is not there."""
+        for _ in range(times):
+            if not kick(self._url, task):
+                self._pulse.excuse()
+
+    def ring_for_beat(self) -> None:
+        """Rings for :meth:`beat` now and then. It may be another process that hears it: each gets its share."""
+        if time.monotonic() - self._rung_at > BEAT_EVERY_S:
+            self._rung_at = time.monotonic()
+            self.ring(BEAT)
+
+    def has_work(self, connection: psycopg.Connection) -> bool:
+        """Whether there are rows that this process could work on."""
+        if sends.count_due(connection) or (self._fetching is not None and incoming.count_wanted(connection)):
+            return True
+        return self._means.settings.extractors > 0 and documents.count_wanted(connection) > 0
+
+    def _goes_on(self) -> Callable[[], bool]:
+        """For one task, which asks it before each row and during long ones."""
+        return self._pulse.watched(lambda: not self._stop.is_set())
 
     def _read_soon(self) -> None:
         if self.extractors():
-            kick(self._url, EXTRACT)
+            self.ring(EXTRACT)
 
 
 class _Share:
@@ -162,7 +198,7 @@ class _Share:
                 self._busy -= is_free
 
 
-def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
+def _sweep(means: Means, crew: _Crew, stop: threading.Event) -> None:
     """Rings for rows that nobody was rung for, or whose ringing got lost, and settles what was cut off."""
     settled_at, swept_at, echoes = -math.inf, -math.inf, echo.is_on(means.settings)
     while not stop.wait(SWEEP_S):
@@ -175,23 +211,43 @@ def _sweep(means: Means, crew: _Crew, url: str, stop: threading.Event) -> None:
                 means.store.sweep()
                 queue.forget_idle_clocks(means.pool)
                 if retention.is_on(means.settings):
-                    kick(url, PURGE)
+                    crew.ring(PURGE)
+            crew.ring_for_beat()
             if echoes and echo.anybody_waits(means):
-                kick(url, ECHO)
-            _ring(means, crew, url)
+                crew.ring(ECHO)
+            _ring(means, crew)
         except Exception as failure:  # noqa: BLE001 - a sweep that ended would leave rows lying for good
             _log.warning("sweep_failed", reason=type(failure).__name__)
 
 
-def _ring(means: Means, crew: _Crew, url: str) -> None:
+def _ring(means: Means, crew: _Crew) -> None:
     """As often as there are rows that wait and threads that could work on them."""
     for task, free, count_due in (
         (SEND, crew.free(), queue.count_due),
         (FETCH, crew.fetchers(), fetch.count_due),
         (EXTRACT, crew.extractors(), reading_work.count_due),
     ):
-        for _ in range(min(count_due(means.pool), free) if free > 0 else 0):
-            kick(url, task)
+        if free > 0:
+            crew.ring(task, min(count_due(means.pool), free))
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Iterator[None]:
+    """Answers Prometheus on ``WAMCP_WORKER_METRICS_PORT``, where that is set. Raises :class:`CannotStart`."""
+    port = settings.worker_metrics_port
+    if port is None:
+        yield
+        return
+    try:
+        end = serve_metrics(settings.host, port)
+    except OSError as error:
+        raise CannotStart(
+            f"Cannot listen on {settings.host}:{port}: {error.strerror}. Set WAMCP_WORKER_METRICS_PORT to another port."
+        ) from error
+    try:
+        yield
+    finally:
+        end()
 
 
 def _settle(means: Means) -> None:
