@@ -168,3 +168,13 @@ def test_nobody_else_of_our_user_looks_into_our_memory_and_documents_are_read_al
     command = [sys.executable, "-c", _UNPRIVILEGED, sys.executable, "-c", _OURSELVES, str(tmp_path / "letter")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_a_killed_parent_left_behind_is_removed_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, age in (("wamcp-document-old", 7200), ("wamcp-document-new", 60), ("somebody-else", 7200)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "page").write_text("secret")
+        os.utime(tmp_path / name, (time.time() - age, time.time() - age))
+    assert sandbox.sweep() == 1
+    assert {each.name for each in tmp_path.iterdir()} == {"wamcp-document-new", "somebody-else"}

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from wamcp.documents import wire
 _ROOT = str(Path(__file__).parents[2])
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from wamcp.documents.child import main; main(sys.argv[2])"
 _PIECE = 1 << 16
+_PREFIX = "wamcp-document-"
+ABANDONED_S = 3600.0
+"""A child's directory is older only when whoever started the child was killed."""
 OUT_OF_MEMORY = 77
 """The exit code of a child that ran out of memory and could still say so."""
 WATCH_EVERY_S = 0.5
@@ -57,7 +61,7 @@ def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False
     it writes to stderr is kept. Never raises for what the document does, but ``OSError`` where no child can be started,
     and what ``watch`` raises.
     """
-    with tempfile.TemporaryDirectory(prefix="wamcp-document-") as own, _reopened(document) as stdin:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as own, _reopened(document) as stdin:
         command = [sys.executable, "-I", "-c", _START, _ROOT, msgspec.json.encode(job).decode()]
         child = subprocess.Popen(
             command,
@@ -74,6 +78,18 @@ def run(job: wire.Job, document: int, wall_seconds: float, *, each: bool = False
             return _listen(child, job, _Deadline(wall_seconds), each=each, watch=watch)
         finally:
             _end(child)
+
+
+def sweep(older_than_s: float = ABANDONED_S) -> int:
+    """Removes directories of children whose parent was killed, with what may lie in them; how many."""
+    removed = 0
+    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            found = place.lstat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > older_than_s:
+                shutil.rmtree(place)
+                removed += 1
+    return removed
 
 
 @contextmanager

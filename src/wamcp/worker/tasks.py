@@ -15,6 +15,7 @@ from celery.signals import worker_shutting_down
 
 from wamcp import log
 from wamcp.db import documents, incoming, sends
+from wamcp.documents import sandbox
 from wamcp.documents import work as reading_work
 from wamcp.documents.means import Reading, reading_of
 from wamcp.errors import CannotStart
@@ -209,6 +210,7 @@ def _sweep(means: Means, crew: _Crew, stop: threading.Event) -> None:
             if time.monotonic() - swept_at > STORE_SWEEP_EVERY_S:
                 swept_at = time.monotonic()
                 means.store.sweep()
+                sandbox.sweep()
                 queue.forget_idle_clocks(means.pool)
                 if retention.is_on(means.settings):
                     crew.ring(PURGE)
