@@ -130,7 +130,7 @@ class Archive:
         source = "text" if confidence is None else "ocr"
         documents.note_read(
             self.connection,
-            documents.WantedDocument(row_id, "", None, None, 0, 0, 0, False),
+            documents.WantedDocument(row_id, "", None, None, 0, 0, 0, False, None),
             documents.ReadDocument(
                 *(DocumentState.DONE, None, mime_type, None, len(pages), False, "test", None, None, None, None),
                 *(confidence, None, 1, {}),
