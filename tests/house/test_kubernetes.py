@@ -30,7 +30,7 @@ def variables(path: Path) -> dict[str, str]:
 
 
 def merged(one: Any, other: Any) -> Any:
-    """``one`` with ``other`` laid over it; items of lists are the same when their names are, and new ones come first."""
+    """``one`` under ``other``; items of lists are the same when their names are, and new ones come first."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one | {key: merged(one[key], value) if key in one else value for key, value in other.items()}
     if isinstance(one, list) and isinstance(other, list) and all("name" in item for item in one + other):
