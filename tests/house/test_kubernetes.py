@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from wamcp.doctor.run import CHECKS
 from wamcp.settings import Settings, env_names, is_secret
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def built(directory: Path) -> list[Manifest]:
     for item in told.get("replicas", []):
         next(one for one in found if name_of(one) == ("Deployment", item["name"]))["spec"]["replicas"] = item["count"]
     for manifest in found:
-        for container in pod(manifest)["containers"] if "template" in manifest.get("spec", {}) else []:
+        for container in containers(manifest):
             for item in told.get("images", []):
                 if container["image"] == item["name"]:
                     container["image"] = f"{item['newName']}:{item['newTag']}"
@@ -77,6 +78,13 @@ def name_of(manifest: Manifest) -> tuple[str, str]:
 
 def pod(manifest: Manifest) -> Manifest:
     return manifest["spec"]["template"]["spec"]
+
+
+def containers(manifest: Manifest) -> list[Manifest]:
+    """Of its pods, those first that come before the others."""
+    if "template" not in manifest.get("spec", {}):
+        return []
+    return [*pod(manifest).get("initContainers", []), *pod(manifest)["containers"]]
 
 
 BASE, EXAMPLE = built(HERE / "base"), built(HERE / "example")
@@ -123,20 +131,27 @@ def test_all_processes_are_there() -> None:
     assert commands["migrate"] == ["wamcp", "migrate"]
 
 
+@pytest.mark.parametrize("name", ["normalizer", "worker"])
+def test_what_writes_by_itself_waits_for_the_schema(name: str) -> None:
+    (first,) = pod(RUNNING[name])["initContainers"]
+    assert first["command"] == ["wamcp", "doctor", "--only", "schema"]
+    assert "schema" in {check.name for check in CHECKS}
+
+
 @pytest.mark.parametrize("name", sorted(PROCESSES))
 def test_a_pod_can_do_little(name: str) -> None:
     spec = pod(RUNNING[name])
     assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
     assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] == 10001
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    (container,) = spec["containers"]
-    assert container["securityContext"] == {
-        "readOnlyRootFilesystem": True,
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    for bound in ("requests", "limits"):
-        assert set(container["resources"][bound]) == {"cpu", "memory"}
+    for container in containers(RUNNING[name]):
+        assert container["securityContext"] == {
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        for bound in ("requests", "limits"):
+            assert set(container["resources"][bound]) == {"cpu", "memory"}
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     assert volumes["tmp"]["emptyDir"]["sizeLimit"] and volumes["secrets"]["secret"]["defaultMode"] == 0o440
 
