@@ -1,4 +1,4 @@
-"""The health checks of the images: ``healthy.py api`` or ``healthy.py worker``, exit code 0 when all is well.
+"""The health checks of the images: ``healthy.py api``, ``worker``, or one half of it; exit code 0 when all is well.
 
 What is wrong is said in one sentence on standard error, which ``docker inspect`` shows.
 """
@@ -8,6 +8,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 READY_S = 8.0
@@ -22,8 +23,12 @@ def main() -> str | None:
     if part == "api":
         return api()
     if part == "worker":
-        return worker_processes() or pong()
-    return "usage: healthy.py api|worker"
+        return running(PARTS) or pong()
+    if part == "normalizer":
+        return running([part])
+    if part == "celery":
+        return running([part]) or pong()
+    return "usage: healthy.py api|worker|normalizer|celery"
 
 
 def api() -> str | None:
@@ -38,9 +43,9 @@ def api() -> str | None:
         return f"/readyz does not answer: {error}"
 
 
-def worker_processes() -> str | None:
-    """Both halves of the worker are there, and neither is stopped."""
-    found = {part: states(f"worker --only {part}") for part in PARTS}
+def running(parts: Sequence[str]) -> str | None:
+    """These halves of the worker are there, and none is stopped."""
+    found = {part: states(f"worker --only {part}") for part in parts}
     for part, seen in found.items():
         if not seen:
             return f"the {part} does not run"

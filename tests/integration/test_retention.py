@@ -7,7 +7,6 @@ import pytest
 
 from tests.understanding import queue, rows, understand
 from tests.webhooks import change, event, message_event, text
-from wamcp.db.session import open_pool
 from wamcp.errors import Misconfigured
 from wamcp.ingest import retention
 from wamcp.ingest.reprocess import verify
@@ -27,8 +26,7 @@ def store(tmp_path: Path) -> DirectoryWriter:
 
 def run(url: str, store: DirectoryWriter, **days: str) -> dict[str, int]:
     settings = load({"DATABASE_URL": url, **{f"WAMCP_KEEP_{name.upper()}_DAYS": value for name, value in days.items()}})
-    with open_pool(url, "test", size=1) as pool:
-        return {what: count for what, count in purge(settings, pool, store, lambda: True).items() if count}
+    return {what: count for what, count in purge(settings, store, lambda: True).items() if count}
 
 
 def age(db: psycopg.Connection) -> None:

@@ -28,6 +28,15 @@ def test_migrating_twice_changes_nothing(settings: Settings) -> None:
     assert head() == HEAD
 
 
+def test_the_schema_of_the_next_release_is_good_enough_and_that_of_the_previous_is_not(settings: Settings) -> None:
+    """While an upgrade goes on, the old processes stay ready beside the new schema, and the new ones wait for it."""
+    with psycopg.connect(settings.direct_url()) as connection:
+        for found, good in ((int(HEAD) + 1, True), (int(HEAD) - 1, False)):
+            connection.execute("UPDATE alembic_version SET version_num = %s", [f"{found:04d}"])
+            assert is_current(connection) is good
+        connection.rollback()
+
+
 def test_letters_inside_words_have_indexes_where_they_are_wanted(database_url: str) -> None:
     for _ in range(2):
         migrate(load({"DATABASE_URL": database_url, "WAMCP_SUBSTRING_INDEX": "true"}))

@@ -7,7 +7,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
-from wamcp.db.session import Pool
+from wamcp.db.session import CONNECT_TIMEOUT_S
 from wamcp.ingest.erasing.files import delete_objects
 from wamcp.ingest.erasing.rows import forget_files, forget_messages
 from wamcp.ingest.erasing.work import count
@@ -38,14 +38,15 @@ def is_on(settings: Settings) -> bool:
     return any(days is not None for days in kept)
 
 
-def purge(settings: Settings, pool: Pool, store: WriteStore, goes_on: GoesOn) -> dict[str, int]:
+def purge(settings: Settings, store: WriteStore, goes_on: GoesOn) -> dict[str, int]:
     """Purges what is due until nothing is, or ``goes_on`` says no; how much of each class. One at a time does it.
 
     Nothing of somebody under a hold goes, nor a raw event that was not understood yet. Messages go once their raw
     events have, so that reprocessing does not bring them back.
     """
     done = Purged()
-    with pool.connection() as connection:
+    # The lock is the session's: a transaction pooler would leave it with a connection that is somebody else's by then.
+    with psycopg.connect(settings.direct_url(), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
         if connection.execute("SELECT pg_try_advisory_lock(%s)", [_PURGING]).fetchone() != (True,):
             return {}
         try:

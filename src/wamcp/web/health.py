@@ -94,7 +94,7 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 def readyz(request: Request, response: Response) -> Readiness:
-    """Postgres answers and has this release's schema."""
+    """Postgres answers and has this release's schema, or a newer one."""
     postgres, found = _postgres(request.app.state.reader)
     ready = found is not None and found.migrations_current
     response.status_code = 200 if ready else 503

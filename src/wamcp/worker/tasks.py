@@ -126,7 +126,7 @@ class _Crew:
         """Purges what is older than it may be."""
         means = self._means
         with self._quick.taken():
-            retention.purge(means.settings, means.pool, means.store, self._goes_on())
+            retention.purge(means.settings, means.store, self._goes_on())
 
     def fetchers(self) -> int:
         """How many more may fetch; 0 without an access token."""
