@@ -95,6 +95,7 @@ def test_every_filter_narrows_the_list(client: TestClient, archive: Archive, ana
         ({"number": "+1 (555) 0109"}, [letter]),
         ({"state": "empty"}, [photo]),
         ({"doc_type": "invoice"}, [invoice]),
+        ({"doc_type": ""}, []),
         ({"mime": "image"}, [photo]),
         ({"mime": "PDF"}, [invoice]),
         ({"mime": "docx"}, [letter]),

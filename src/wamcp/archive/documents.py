@@ -181,7 +181,8 @@ def _filters(connection: ReadConnection, query: DocumentsQuery) -> tuple[list[st
         if (moment := page.utc(getattr(query, name))) is not None:
             where.append(f"d.sent_at {sign} %({name})s::timestamptz")
             parameters[name] = moment
-    words = {name: _without_nul(value) for name in ("state", "doc_type") if (value := getattr(query, name))}
+    given = {name: getattr(query, name) for name in ("state", "doc_type")}
+    words = {name: _without_nul(value) for name, value in given.items() if value is not None}
     return where, {**parameters, **words}
 
 
