@@ -14,7 +14,7 @@ from wamcp.cli.main import app
 from wamcp.doctor.case import Case
 from wamcp.doctor.finding import Status
 from wamcp.doctor.place import Place
-from wamcp.doctor.reading import voice_notes
+from wamcp.doctor.readers import voice_notes
 from wamcp.documents.extract import extract
 from wamcp.documents.limits import Limits
 from wamcp.documents.shapes import Extraction

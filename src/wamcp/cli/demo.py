@@ -154,7 +154,8 @@ def _await_reading(runtime: dict[str, Any]) -> None:
             status.update(f"The worker reads what came with the messages: {len(found) - len(waiting)} of {len(found)}")
             time.sleep(0.2)
     told = ", ".join(f"{count} {state}" for state, count in Counter(_states(found)).most_common())
-    _console.print(f"{len(found)} files fetched and read in {time.monotonic() - began:.1f} s: {told}.")
+    read, taken = len(found) - len(waiting), time.monotonic() - began
+    _console.print(f"{read} of {len(found)} files fetched and read in {taken:.1f} s: {told}.")
 
 
 def _states(found: list[dict[str, Any]]) -> Iterator[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from wamcp.doctor import account, here, meta, number, outside, readers, reading, services
+from wamcp.doctor import account, here, meta, number, outside, readers, services
 from wamcp.doctor.case import Case
 from wamcp.doctor.finding import Finding, Said, Status, clean, failed, secrets_of, skipped
 from wamcp.doctor.place import Place
@@ -56,7 +56,7 @@ CHECKS = (
     Check("celery", services.celery, ("broker",)),
     Check("objects", here.objects),
     Check("disk", here.disk),
-    Check("voice_notes", reading.voice_notes),
+    Check("voice_notes", readers.voice_notes),
     Check("readers", readers.readers),
 )
 NAMES = tuple(check.name for check in CHECKS)

@@ -7,9 +7,8 @@ from pydantic import BaseModel
 
 from wamcp.archive.asking import translating
 from wamcp.documents.again import read_again
-from wamcp.errors import NotVisible
 from wamcp.settings import Settings
-from wamcp.vocabulary import document_ref, row_id
+from wamcp.vocabulary import document_ref
 from wamcp.web import asked
 
 router = APIRouter(prefix="/admin/documents", tags=["operate"], **asked.documented)
@@ -29,9 +28,7 @@ def extract_document(request: Request, document_id: Ref) -> WantedDocument:
     """Read a document once more, whatever came of it. What was found before is replaced by what is found then."""
     asked.unlimited_grant(request)
     settings: Settings = request.app.state.settings
-    wanted = row_id(document_id, "d")
-    if wanted is None:
-        raise NotVisible(f"{document_id[:40]!r} is no document: it looks like d12 or 12.")
+    wanted = asked.document_id(document_id)
     with translating():
         state = read_again(settings.direct_url(), wanted)
     asked.note_shown(request, [document_ref(wanted)])
