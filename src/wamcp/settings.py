@@ -320,6 +320,11 @@ class Settings(BaseModel):
             return ()
         return tuple(part.strip().encode() for part in self.app_secret.get_secret_value().split(",") if part.strip())
 
+    def local_url(self) -> str:
+        """The address of the api from this machine: of one that listens everywhere, the loopback's."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared only
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
     def direct_url(self) -> str:
         """The database address for LISTEN, session locks, the door and migrations."""
         return self.require("database_direct_url") if self.database_direct_url else self.require("database_url")

@@ -50,7 +50,7 @@ def raw(door: Door, *headers: str) -> str:
 
 @pytest.mark.parametrize(
     "given",
-    ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", f"Bearer {tokens.generate()}", "Bearer wamcp_\xe9"],
+    ["", "Bearer", "Bearer ", "Basic abc", "Bearer nonsense", "Bearer NEW", "Bearer wamcp_\xe9"],
 )
 def test_without_a_valid_token_there_is_a_challenge_and_help(door: Door, given: str) -> None:
     answer = raw(door, f"Authorization: {given.replace('NEW', tokens.generate())}")

@@ -109,8 +109,7 @@ def _installation(url: str | None, api_key: str | None) -> tuple[str, str]:
 
     runtime: Mapping[str, object] = read_runtime()
     settings = settings_here()
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    base = url or str(runtime.get("api_url") or f"http://{host}:{settings.port}")
+    base = url or str(runtime.get("api_url") or settings.local_url())
     known = str(runtime.get("admin_api_key") or "") if url is None else ""
     if not (api_key or known or settings.admin_api_key or url):
         typer.echo(

@@ -55,11 +55,9 @@ def find(environ: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) 
     the environment says. Its keys are taken where the settings name none.
     """
     settings = load(os.environ if environ is None else environ, dotenv=dotenv)
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared, not bound
-    shown = f"[{host}]" if ":" in host else host
     runtime = running()
     if not runtime:
-        return Place(settings, f"http://{shown}:{settings.port}", is_up=False)
+        return Place(settings, settings.local_url(), is_up=False)
     taken: dict[str, Any] = {
         "database_url": SecretStr(str(runtime["database_url"])),
         "database_direct_url": None,

@@ -65,7 +65,7 @@ def _best(readers: list[tuple[float, Callable[[], Reading]]], patience: Patience
         try:
             reading = read()
         except Exception:  # noqa: BLE001, S112 - whatever a reader's libraries raise, the other one is asked
-            continue
+            continue  # nosec B112
         if reading.confidence >= good and reading.text:
             return reading
         best = reading if best is None or reading.worth > best.worth else best
