@@ -1,9 +1,10 @@
 """Pictures of invented slips, drawn with the font that comes with Pillow, which has no accents."""
 
 import io
+import random
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 PORTUGUESE = [
     ("PADARIA SOL NASCENTE", ""),
@@ -47,6 +48,18 @@ def slip(
         pen.text((letters, y), left, ink, font)
         pen.text((width - letters, y), right, ink, font, anchor="ra")
     return picture
+
+
+def gravel(size: tuple[int, int] = (500, 375)) -> Image.Image:
+    """Something photographed that has no letters, in which a reader sees some nevertheless."""
+    chance = random.Random(7)
+    picture = Image.new("RGB", size, "#776655")
+    pen = ImageDraw.Draw(picture)
+    for _ in range(900):
+        x, y, wide, high = chance.randrange(size[0]), chance.randrange(size[1]), *chance.choices(range(3, 28), k=2)
+        shade = chance.randrange(40, 220)
+        pen.ellipse((x, y, x + wide, y + high), (shade, shade - 10, shade - 25))
+    return picture.filter(ImageFilter.GaussianBlur(1.2))
 
 
 def see_through(picture: Image.Image) -> Image.Image:

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.drawing import ENGLISH, PORTUGUESE, SPANISH, as_file, see_through, slip
+from tests.drawing import ENGLISH, PORTUGUESE, SPANISH, as_file, gravel, see_through, slip
 from wamcp.documents.ocr import rapid, tesseract
+from wamcp.documents.ocr.patience import Patience
 from wamcp.documents.ocr.pick import read_picture
 from wamcp.documents.ocr.prepare import CannotRead, open_picture
 from wamcp.documents.ocr.turn import turned
@@ -115,6 +116,16 @@ def test_an_empty_picture_has_no_text(engine: str) -> None:
 
 
 @needs_tesseract
+@needs_rapidocr
+@pytest.mark.parametrize("engine", ["tesseract", "auto"])
+def test_what_a_reader_makes_of_a_photograph_without_text_is_left_out(engine: str) -> None:
+    picture = gravel()
+    assert tesseract.read(picture, LANGUAGES, False, Patience()).text
+    page = read_picture(picture, LANGUAGES, engine)
+    assert (page.text, page.lines, page.confidence) == ("", [], None)
+
+
+@needs_tesseract
 def test_missing_languages_are_done_without_and_said() -> None:
     page = read_picture(slip(ENGLISH), "xxx+eng+yyy", "tesseract")
     assert page.engine.split()[-1] == "eng" and "HARBOUR STATIONERY" in page.text
@@ -171,6 +182,7 @@ import socket, sys
 {block}
 from tests.drawing import ENGLISH, slip
 from wamcp.documents.ocr import rapid
+from wamcp.documents.ocr.patience import Patience
 from wamcp.documents.ocr.pick import read_picture
 from wamcp.documents.ocr.prepare import CannotRead
 print(rapid.available())

@@ -7,7 +7,7 @@ from wamcp.documents.limits import Limits
 from wamcp.documents.ocr import rapid, tesseract
 from wamcp.documents.speech import transcribe
 
-RULES = 1
+RULES = 2
 """Counts up whenever our own rules find something else in the same bytes."""
 LIBRARIES = ("pypdf", "pypdfium2", "fonttools", "pillow", "charset-normalizer")
 

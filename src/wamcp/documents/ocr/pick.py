@@ -14,6 +14,8 @@ from wamcp.documents.shapes import Page, TextSource
 ENGINES = ("auto", "tesseract", "rapidocr", "none")
 GOOD = {"tesseract": 0.7, "rapidocr": 0.85}
 """Mean confidence at which the other reader is not asked; they do not count alike."""
+NOISE = 0.5
+"""Less sure, a reader looked at no text: 15 photographs of things gave 0.46 at most, 40 of receipts 0.55 at least."""
 
 
 def read_picture(
@@ -68,6 +70,8 @@ def _best(readers: list[tuple[float, Callable[[], Reading]]], patience: Patience
             continue  # nosec B112
         if reading.confidence >= good and reading.text:
             return reading
+        if reading.confidence < NOISE:
+            reading = Reading(text="", engine=reading.engine)
         best = reading if best is None or reading.worth > best.worth else best
     if best is None:
         raise CannotRead("slow" if patience.is_thin() else "ocr_failed")
