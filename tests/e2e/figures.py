@@ -25,7 +25,7 @@ class Tally(NamedTuple):
 def tally(house: House, ledger: Ledger, run: int) -> Tally:
     """Of the webhooks of ``run`` (see ``tests.e2e.meta.webhook``), one message in each, once all are understood."""
     mark = f"wamid.HBgL{run:08x}"
-    assert eventually(lambda: house.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S)
+    assert eventually(lambda: house.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S * PATIENCE)
     kept = house.rows(
         "SELECT sha256, sha256(body) FROM webhook_events WHERE position(%s::bytea IN body) > 0", mark.encode()
     )
