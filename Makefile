@@ -23,6 +23,10 @@ demo: ## Start everything on this machine, play a day of messages, ask Claude's 
 test: setup ## Run every test on real Postgres, Valkey and processes (ARGS="-k name" to choose)
 	@./scripts/test.sh $(ARGS)
 
+.PHONY: test-faults
+test-faults: setup ## Break each part while webhooks come, and print what was lost, doubled and how long it took (ten minutes)
+	@./scripts/test.sh -m fault $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, import contracts, size budget, docs and unit tests: about a minute
 	@./scripts/check.sh

@@ -11,6 +11,8 @@ from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres, temporary_valkey
 from wamcp.settings import Settings, load
 
+pytest_plugins = ["tests.fault_report"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[TemporaryPostgres]:

@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
+from wamcp.embedded.scratch import temporary_directory
+
+OURS = ("WAMCP_", "WHATSAPP_", "DEBUG_ECHO", "VERIFY_", "ADMIN_API_KEY", "DATABASE_", "REDIS_")
 DRAIN_S = 45.0
 
 
@@ -67,6 +72,27 @@ class House:
 
     def value(self, query: str, *parameters: object) -> Any:
         return self.rows(query, *parameters)[0][0]
+
+
+@contextmanager
+def house_up(**more: str) -> Iterator[House]:
+    """``wamcp up`` that has said ``ready``, until the block ends; ``more`` are environment variables."""
+    command = [sys.executable, "-m", "wamcp.cli.main", "up"]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    with temporary_directory() as parent:
+        running = subprocess.Popen(
+            [*command, "--state-dir", str(parent / "state"), "--port", "0", "--public-port", "0"],
+            env=inherited | more,
+            cwd=parent,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert running.stdout is not None and running.stdout.readline().startswith("ready ")
+            yield House(parent / "state")
+        finally:
+            running.send_signal(signal.SIGTERM)
+            running.communicate(timeout=60)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:

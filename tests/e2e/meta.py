@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -83,6 +84,13 @@ class Meta:
     ledger: Ledger
     answers: dict[int, int] = field(default_factory=dict)
     """How often each status came; 0 is no answer."""
+    times: list[tuple[float, float, int]] = field(default_factory=list)
+    """Of each attempt: when it began (monotonic), the seconds until its answer, and the status."""
+
+    @property
+    def seconds(self) -> dict[int, list[float]]:
+        """How long each of the answers took, by status."""
+        return {code: [taken for _, taken, status in self.times if status == code] for code in self.answers}
 
     async def deliver(self, bodies: Iterable[bytes], *, connections: int = 24, pause: float = 0.01) -> None:
         """Returns when every body was acknowledged; ``pause`` seconds after each, on each connection."""
@@ -97,10 +105,27 @@ class Meta:
 
         await asyncio.gather(*(work() for _ in range(connections)))
 
+    async def deliver_steadily(self, bodies: Sequence[bytes], rate: float) -> None:
+        """Begins with ``rate`` bodies a second, whether the earlier ones were answered or not."""
+        began = time.monotonic()
+        free: list[Connection] = []
+
+        async def one(number: int, body: bytes) -> None:
+            await asyncio.sleep(began + number / rate - time.monotonic())
+            line = free.pop() if free else Connection(self.port, self.secret)
+            await self._insist(line, body)
+            free.append(line)
+
+        await asyncio.gather(*(one(number, body) for number, body in enumerate(bodies)))
+        for line in free:
+            line.close()
+
     async def _insist(self, line: "Connection", body: bytes) -> None:
         delay = 0.05
         while True:
+            began = time.monotonic()
             status = await line.post(body)
+            self.times.append((began, time.monotonic() - began, status))
             self.answers[status] = self.answers.get(status, 0) + 1
             if status == 200:
                 self.ledger.add(body)
@@ -143,3 +168,15 @@ class Connection:
         if self._streams is not None:
             self._streams[1].transport.abort()
             self._streams = None
+
+
+def takes_webhooks(port: int, secret: bytes, body: bytes) -> bool:
+    """Whether a door keeps ``body``."""
+
+    async def once() -> int:
+        line = Connection(port, secret)
+        status = await line.post(body)
+        line.close()
+        return status
+
+    return asyncio.run(once()) == 200

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
@@ -15,6 +15,7 @@ import httpx
 import pytest
 import redis
 
+from tests.e2e.figures import acknowledged_in, tally, well_again
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Connection, Ledger, Meta, wamid, webhook
 from wamcp.embedded.process import is_running
@@ -32,26 +33,31 @@ pytestmark = [
 ]
 
 
+@pytest.mark.fault(1)
+@pytest.mark.fault(2)
 @pytest.mark.timeout(240)
-def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_killed(well: House, tmp_path: Path) -> None:
+def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_killed(
+    well: House, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     seed = random.SystemRandom().getrandbits(31)
     rng = random.Random(seed)
     bodies = [webhook(number, seed) for number in range(UNIQUE)]
     deliveries = bodies + rng.sample(bodies, DUPLICATES)
     rng.shuffle(deliveries)
 
-    async def story() -> dict[int, int]:
-        meta = Meta(well.port, well.secret, ledger)
+    async def story() -> list[float]:
         delivering = asyncio.create_task(meta.deliver(deliveries))
         await asyncio.sleep(0.3)
-        await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
+        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
         assert not delivering.done(), f"the killing (seed {seed}) must happen while webhooks come"
         await delivering
-        return meta.answers
+        return killed
 
     with Ledger(tmp_path / "ledger") as ledger:
-        answers = asyncio.run(asyncio.wait_for(story(), 150))
-        acknowledged = ledger.digests()
+        meta = Meta(well.port, well.secret, ledger)
+        killed = asyncio.run(asyncio.wait_for(story(), 150))
+        acknowledged, answers = ledger.digests(), meta.answers
+        found = tally(well, ledger, seed)
 
     assert len(acknowledged) == len(deliveries)
     assert answers[200] == len(deliveries)
@@ -60,13 +66,18 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
     assert set(acknowledged) - {digest for digest, _ in kept} == set(), f"lost (seed {seed}; answers {answers})"
     assert len(kept) == len({body for _, body in kept}) == UNIQUE
     assert {body for _, body in kept} == set(bodies)
-    assert eventually(lambda: well.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S)
     parked = "SELECT p.kind, p.item, p.reason FROM parked p JOIN webhook_events e ON e.id = p.event_id"
     assert well.rows(f"{parked} WHERE position(%s::bytea IN e.body) > 0", _mark(seed)) == []
     known = {name for (name,) in well.rows("SELECT wamid FROM messages WHERE wamid LIKE %s", f"wamid.HBgL{seed:08x}%")}
     assert known == {wamid(number, seed) for number in range(UNIQUE)}
+    assert (found.lost, found.double) == (0, 0)
     rebuilds_to_the_same(well)
     print(f"seed {seed}: answers {answers}")
+    record_property(
+        "figure",
+        f"{found}, {KILLS} kills of the api and {KILLS} of the normalizer; {acknowledged_in(meta)};"
+        f" well again after {well_again(meta, killed):.1f} s",
+    )
 
 
 @pytest.mark.timeout(120)
@@ -79,7 +90,7 @@ def test_while_the_database_is_frozen_nobody_waits_long_and_afterwards_everythin
     async def story() -> list[tuple[int, float]]:
         meta = Meta(well.port, well.secret, ledger)
         await meta.deliver(bodies[:200])
-        with _frozen(well.pid("postgres") or 0):
+        with frozen(well.pid("postgres") or 0):
             delivering = asyncio.create_task(meta.deliver(bodies[200:]))
             ending = time.monotonic() + FROZEN_S
             timed = await asyncio.gather(*(_timed_posts(well, ending) for _ in range(8)))
@@ -100,28 +111,35 @@ def test_while_the_database_is_frozen_nobody_waits_long_and_afterwards_everythin
     assert eventually(lambda: well.value(wanted, f"wamid.HBgL{run:08x}%") == len(bodies), DRAIN_S)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.timeout(120)
-def test_losing_the_broker_changes_nothing(well: House, tmp_path: Path) -> None:
+def test_losing_the_broker_changes_nothing(
+    well: House, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     run = 0xB0B0
     bodies = [webhook(number, run) for number in range(600)]
 
-    async def story() -> dict[int, int]:
-        meta = Meta(well.port, well.secret, ledger)
+    async def story() -> None:
         await meta.deliver(bodies[:200])
         with redis.Redis.from_url(well.runtime["redis_url"]) as broker:
             broker.flushall()
         await meta.deliver(bodies[200:400])
         os.kill(well.pid("valkey") or 0, signal.SIGKILL)
         await meta.deliver(bodies[400:])
-        return meta.answers
 
     with Ledger(tmp_path / "ledger") as ledger:
-        assert asyncio.run(story()) == {200: len(bodies)}
-    wanted = "SELECT count(*) FROM messages WHERE wamid LIKE %s"
-    assert eventually(lambda: well.value(wanted, f"wamid.HBgL{run:08x}%") == len(bodies), DRAIN_S)
+        meta = Meta(well.port, well.secret, ledger)
+        asyncio.run(story())
+        found = tally(well, ledger, run)
+    assert meta.answers == {200: len(bodies)}
+    assert found == (len(bodies), 0, 0)
+    record_property("figure", f"FLUSHALL, then kill -9: every answer 200; {found}; {acknowledged_in(meta)}")
 
 
-def test_the_same_body_fifty_times_at_once_is_one_event(well: House) -> None:
+@pytest.mark.fault(14)
+def test_the_same_body_fifty_times_at_once_is_one_event(
+    well: House, record_property: Callable[[str, object], None]
+) -> None:
     body = webhook(1, 0x5050)
 
     async def story() -> list[int]:
@@ -134,6 +152,7 @@ def test_the_same_body_fifty_times_at_once_is_one_event(well: House) -> None:
     assert asyncio.run(story()) == [200] * 50
     assert well.value("SELECT count(*) FROM webhook_events WHERE sha256 = %s", sha256(body).digest()) == 1
     assert eventually(lambda: well.value("SELECT count(*) FROM messages WHERE wamid = %s", wamid(1, 0x5050)) == 1, 20)
+    record_property("figure", "50 times at once: 50 answers of 200, 1 event, 1 message")
 
 
 def test_five_megabytes_are_refused(well: House) -> None:
@@ -151,9 +170,9 @@ def rebuilds_to_the_same(house: House) -> None:
     assert (house.command("checksum"), house.value(ids)) == before
 
 
-async def kill_again_and_again(house: House, name: str, rng: random.Random) -> None:
-    """Kills the process again and again, at a random moment soon after it took up its work."""
-    last = None
+async def kill_again_and_again(house: House, name: str, rng: random.Random) -> list[float]:
+    """Kills the process again and again, at random moments soon after it took up its work; returns them (monotonic)."""
+    last, killed = None, []
     for _ in range(KILLS):
         while (pid := house.pid(name)) is None or pid == last or not is_running(pid):
             await asyncio.sleep(0.02)
@@ -162,7 +181,9 @@ async def kill_again_and_again(house: House, name: str, rng: random.Random) -> N
             await asyncio.sleep(0.05)
         await asyncio.sleep(rng.uniform(0.0, 0.8))
         os.kill(pid, signal.SIGKILL)
+        killed.append(time.monotonic())
         last = pid
+    return killed
 
 
 def _applied(house: House) -> int:
@@ -185,7 +206,7 @@ async def _timed_posts(house: House, ending: float) -> list[tuple[int, float]]:
 
 
 @contextmanager
-def _frozen(pid: int) -> Iterator[None]:
+def frozen(pid: int) -> Iterator[None]:
     """A process and its children, stopped for a while."""
     pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     try:

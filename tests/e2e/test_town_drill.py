@@ -3,10 +3,12 @@
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.figures import acknowledged_in, well_again
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta
 from tests.e2e.test_nothing_is_lost import kill_again_and_again, rebuilds_to_the_same
@@ -19,28 +21,33 @@ FAULTS = Faults(duplicates=0.05, reorder=20, batches=0.01, odd=0.03, broken=0.01
 pytestmark = [pytest.mark.embedded, pytest.mark.slow]
 
 
+@pytest.mark.fault(1)
+@pytest.mark.fault(2)
+@pytest.mark.fault(14)
 @pytest.mark.timeout(240 + EVENTS // 50)
-def test_a_town_is_kept_whole_whatever_is_killed(well: House, tmp_path: Path) -> None:
+def test_a_town_is_kept_whole_whatever_is_killed(
+    well: House, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     seed = random.SystemRandom().getrandbits(31)
     rng = random.Random(seed)
     said = list(lives(seed, EVENTS, faults=FAULTS, people=max(200, EVENTS // 20)))
 
-    async def story() -> dict[int, int]:
-        meta = Meta(well.port, well.secret, ledger)
+    async def story() -> list[float]:
         delivering = asyncio.create_task(meta.deliver([each.body for each in said]))
         await asyncio.sleep(0.3)
-        await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
+        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
         await delivering
-        return meta.answers
+        return killed
 
     with Ledger(tmp_path / "ledger") as ledger:
-        answers = asyncio.run(asyncio.wait_for(story(), 150 + EVENTS // 100))
+        meta = Meta(well.port, well.secret, ledger)
+        killed = asyncio.run(asyncio.wait_for(story(), 150 + EVENTS // 100))
     assert eventually(lambda: well.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S + EVENTS / 500)
-    told = f"seed {seed}, answers {answers}"
-    held = {(number, wamid) for number, wamid in well.rows(
-        "SELECT n.phone_number_id, m.wamid FROM messages m JOIN numbers n ON n.id = m.number_id"
-    )}  # fmt: skip
-    assert {(each.phone_number_id, each.wamid) for one in said for each in one.messages} <= held, told
+    told = f"seed {seed}, answers {meta.answers}"
+    held = well.rows("SELECT n.phone_number_id, m.wamid FROM messages m JOIN numbers n ON n.id = m.number_id")
+    lost = {(each.phone_number_id, each.wamid) for one in said for each in one.messages} - set(held)
+    twice = len(held) - len(set(held))
+    assert (lost, twice) == (set(), 0), told
     statuses = set(well.rows(
         "SELECT n.phone_number_id, s.wamid, s.status, s.participant, extract(epoch FROM s.at)::bigint"
         " FROM statuses s JOIN numbers n ON n.id = s.number_id"
@@ -55,3 +62,9 @@ def test_a_town_is_kept_whole_whatever_is_killed(well: House, tmp_path: Path) ->
     assert well.rows("SELECT kind, reason FROM parked WHERE kind <> 'malformed'") == [], told
     rebuilds_to_the_same(well)
     print(told)
+    record_property(
+        "figure",
+        f"{len(said):,} events of a town, doubled, reordered and regrouped, api and normalizer killed:"
+        f" {len(lost)} of {len(held):,} messages lost, {twice} twice;"
+        f" {acknowledged_in(meta)}; well again after {well_again(meta, killed):.1f} s",
+    )

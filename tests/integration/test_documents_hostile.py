@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,10 @@ def children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def test_all_of_them_together_leave_the_parent_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.fault(16)
+def test_all_of_them_together_leave_the_parent_as_it_was(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     good = tmp_path / "good"
     good.write_bytes(good_pdf())
     worst = ["flate bomb", "double flate bomb", "24 M operators", "10k pages", "docx bomb", "deep xml"]
@@ -98,6 +102,9 @@ def test_all_of_them_together_leave_the_parent_as_it_was(tmp_path: Path) -> None
     assert int(growth) < GROWTH_MB
     assert state == "done"
     assert done.stderr == ""
+    record_property(
+        "figure", f"{len(worst)} bombs, one after the other: the parent grew by {growth} MB, the next document is read"
+    )
 
 
 def test_a_child_that_needs_more_memory_than_it_has_says_so() -> None:

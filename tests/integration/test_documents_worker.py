@@ -75,7 +75,10 @@ def is_done(room: ReadingRoom, count: int) -> bool:
     return [state for state, _ in room.ends()] == ["done"] * count
 
 
-def test_a_worker_that_is_killed_while_reading_is_replaced(room: ReadingRoom, start: Start) -> None:
+@pytest.mark.fault(2)
+def test_a_worker_that_is_killed_while_reading_is_replaced(
+    room: ReadingRoom, start: Start, record_property: Callable[[str, object], None]
+) -> None:
     room.arrive(HOSTILE[SLOW][0]())
     first = start(room.environ)
     assert eventually(lambda: children(first, "read"), 30), first.said
@@ -93,6 +96,10 @@ def test_a_worker_that_is_killed_while_reading_is_replaced(room: ReadingRoom, st
     room.hurry()
     assert eventually(lambda: room.ends()[0][0] not in ("downloading", "extracting", "pending"), 40), second.said
     assert rows(room.db, "SELECT attempts, cut_off FROM documents WHERE id = 1") == [(2, 1)]
+    record_property(
+        "figure",
+        "killed within a document: its reader dies too, the lease keeps others away, then another worker reads it",
+    )
 
 
 def test_a_worker_that_is_killed_while_looking_at_a_picture_loses_nothing(room: ReadingRoom, start: Start) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -270,8 +271,9 @@ normalize.run(sys.argv[1], threading.Event())
 """
 
 
+@pytest.mark.fault(10)
 def test_an_event_that_kills_the_normalizer_is_parked_at_the_third_attempt(
-    db: psycopg.Connection, database_url: str
+    db: psycopg.Connection, database_url: str, record_property: Callable[[str, object], None]
 ) -> None:
     queue(db, message_event("wamid.1", "fine"), message_event("wamid.2", "deadly"), message_event("wamid.3", "fine"))
     deaths = 0
@@ -291,6 +293,7 @@ def test_an_event_that_kills_the_normalizer_is_parked_at_the_third_attempt(
     assert deaths == 2
     assert rows(db, "SELECT kind FROM parked") == [("killed",)]
     assert rows(db, "SELECT count(*) FROM messages") == [(2,)]
+    record_property("figure", f"a deadly event among 3: parked after {deaths} deaths, 2 of 2 neighbours understood")
 
 
 def test_a_second_normalizer_stands_by_and_takes_over(db: psycopg.Connection, database_url: str) -> None:

@@ -1,10 +1,15 @@
 """Upgrading beside the previous release: webhooks are kept and understood all the while, and nobody waits long."""
 
+import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,7 +17,11 @@ from alembic import command
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from tests.e2e.figures import acknowledged_in
+from tests.e2e.meta import Ledger, Meta, takes_webhooks, webhook
+from tests.mcp_harness import free_port
 from tests.understanding import rows
+from tests.working import APP_SECRET, Program, eventually
 from wamcp.db import migrate as migration
 from wamcp.db.migrate import _config, migrate, sqlalchemy_url
 from wamcp.db.revision import HEAD
@@ -100,7 +109,10 @@ class Traffic:
         connection.execute(ASK, [name])
 
 
-def test_nobody_waits_long_while_the_schema_changes(before: str) -> None:
+@pytest.mark.fault(17)
+def test_nobody_waits_long_while_the_schema_changes(
+    before: str, record_property: Callable[[str, object], None]
+) -> None:
     with Traffic(before) as traffic, psycopg.connect(before) as slow:
         slow.execute("UPDATE media SET reason = 'slow' WHERE media_id = '1'")  # holds the table against a foreign key
         ends = threading.Timer(3.0, slow.commit)
@@ -109,6 +121,15 @@ def test_nobody_waits_long_while_the_schema_changes(before: str) -> None:
         migrate(load({"DATABASE_URL": before}))
         took = time.monotonic() - began
         ends.join()
+        until = len(traffic.seconds)
+        time.sleep(1)  # the previous release goes on beside the new schema, and may be gone back to
+        after = len(traffic.seconds) - until
+    record_property(
+        "figure",
+        f"{len(traffic.seconds):,} statements of the previous release: {len(traffic.failures)} failed, the longest wait"
+        f" {max(traffic.seconds):.2f} s; {after} of them on the new schema",
+    )
+    assert after > 20
     assert took > 2.5  # it had to wait for the slow one
     assert traffic.failures == []
     assert max(traffic.seconds) < LONGEST_S
@@ -129,3 +150,49 @@ def test_a_table_that_is_never_free_leaves_the_old_schema_whole(before: str, mon
         assert rows(db, "SELECT version_num FROM alembic_version") == [(BEFORE,)]
         assert rows(db, "SELECT to_regclass('documents')") == [(None,)]
     migrate(load({"DATABASE_URL": before}))
+
+
+@pytest.mark.slow
+@pytest.mark.fault(17)
+def test_webhooks_are_kept_while_the_schema_changes(
+    before: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    port, run, rate = free_port(), 0x1700, 50
+    environ = {
+        "DATABASE_URL": before,
+        "WAMCP_ENV": "development",
+        "WAMCP_PORT": str(port),
+        "WHATSAPP_APP_SECRET": APP_SECRET,
+        "ADMIN_API_KEY": "a key of invented letters",
+        "WAMCP_MIGRATE_ON_START": "false",
+    }
+    door = Program(tmp_path, environ, "api", "--only", "door")
+    command = [sys.executable, "-m", "wamcp.cli.main", "migrate"]
+
+    async def story(meta: Meta) -> None:
+        migrating = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, env={**os.environ, **environ}, stderr=subprocess.DEVNULL
+        )
+        ended, numbers = asyncio.create_task(migrating.wait()), count()
+        while not ended.done():
+            await meta.deliver_steadily([webhook(next(numbers), run) for _ in range(rate)], rate)
+        assert await ended == 0
+
+    try:
+        assert eventually(lambda: takes_webhooks(port, APP_SECRET.encode(), webhook(0, 0x17)), 60), door.said
+        with Ledger(tmp_path / "ledger") as ledger:
+            meta = Meta(port, APP_SECRET.encode(), ledger)
+            asyncio.run(story(meta))
+            promised = set(ledger.digests())
+    finally:
+        door.kill()
+    with psycopg.connect(before) as db:
+        kept = {digest for (digest,) in rows(db, "SELECT sha256 FROM webhook_events")}
+        assert rows(db, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+    record_property(
+        "figure",
+        f"{BEFORE} to {HEAD} at {rate}/s: {len(promised - kept)} of {len(promised):,} lost, {acknowledged_in(meta)},"
+        f" {meta.answers.get(503, 0)} refused",
+    )
+    assert promised <= kept and len(promised) == meta.answers[200] > 0
+    assert max(meta.seconds[200]) < LONGEST_S
