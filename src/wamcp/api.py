@@ -30,6 +30,7 @@ from wamcp.web.connections import IDLE_S, count_noise, patient_to_a_point, raise
 from wamcp.web.door import Door
 from wamcp.web.forwarded import put_client
 from wamcp.web.metrics import expose_door
+from wamcp.web.request_id import RequestId
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -138,7 +139,7 @@ class Api:
                 allowed_origins=[self._settings.public_base_url] if self._settings.public_base_url else [],
             )
             await stack.enter_async_context(mcp.lifespan())
-            self._mcp = mcp
+            self._mcp = RequestId(mcp)
 
 
 def _listen(host: str, port: int) -> socket.socket:

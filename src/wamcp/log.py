@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any, TextIO, cast
 
 import structlog
@@ -142,6 +143,16 @@ def _harmless_words(failure: BaseException) -> str:
 def get(name: str) -> Any:
     """A logger bound to ``name``."""
     return structlog.get_logger(logger_name=name)
+
+
+def bound(**values: str) -> AbstractContextManager[None]:
+    """Adds ``values`` to every line that is logged in a block, also by threads that work for it."""
+    return structlog.contextvars.bound_contextvars(**values)
+
+
+def bound_now(name: str) -> str | None:
+    """What :func:`bound` adds under ``name`` here and now."""
+    return structlog.contextvars.get_contextvars().get(name)
 
 
 class Flood:

@@ -7,6 +7,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,18 @@ def fetch(url: str, **headers: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode()
+
+
+def arrive(stack: Stack, *, count: int, seed: int) -> None:
+    """Has so many webhooks come, and waits until they are understood."""
+    traffic = f"wamcp simulate-traffic --count {count} --rate 0 --seed {seed} --url http://127.0.0.1:8000"
+    stack.inside("api", "sh", "-c", f"{traffic} --secret \"$(sed -n 's/^WHATSAPP_APP_SECRET=//p' .env)\"")
+    until(lambda: stack.sql("SELECT count(*) FROM webhook_queue") == "0", 120, "not understood in time")
+
+
+def objects_in(stack: Stack, backup: str) -> list[Path]:
+    """The files of a backup."""
+    return [path for path in (stack.directory / "backups" / backup / "objects").rglob("*") if path.is_file()]
 
 
 def test_all_is_healthy_and_one_request_shows_it(stack: Stack) -> None:
@@ -214,9 +227,7 @@ def test_new_settings_are_read_by_the_next_start(stack: Stack) -> None:
 
 
 def test_what_was_saved_comes_back_after_everything_was_wiped(stack: Stack) -> None:
-    stack.inside("api", "sh", "-c", "wamcp simulate-traffic --count 300 --rate 0 --seed 5 --url http://127.0.0.1:8000 "
-                 "--secret \"$(sed -n 's/^WHATSAPP_APP_SECRET=//p' .env)\"")  # fmt: skip
-    until(lambda: stack.sql("SELECT count(*) FROM webhook_queue") == "0", 120, "not understood in time")
+    arrive(stack, count=300, seed=5)
     keep = (
         "import psycopg; from wamcp.cli.environment import settings_here; from wamcp.storage.write import open_store; "
         "from wamcp.db.media import keep_upload; s = settings_here(); c = psycopg.connect(s.direct_url()); "
@@ -226,6 +237,13 @@ def test_what_was_saved_comes_back_after_everything_was_wiped(stack: Stack) -> N
     stack.inside("api", "python", "-c", keep)
     before = (stack.inside("api", "wamcp", "checksum"), stack.inside("api", "wamcp", "token", "list"))
     stack.make("backup", "TO=backups/one")
+    copies = {path: path.stat().st_mtime_ns for path in objects_in(stack, "one")}
+    assert len(copies) == 20
+    stack.make("backup", "TO=backups/one")
+    assert {path: path.stat().st_mtime_ns for path in objects_in(stack, "one")} == copies
+    own = (stack.directory / "backups/one").stat()
+    assert (own.st_mode & 0o777, own.st_uid) == (0o700, os.getuid())
+    assert "No difference" in stack.make("backup-verify", "FROM=backups/one").stdout
     refused = stack.make("restore", "FROM=backups/one", check=False)
     assert refused.returncode != 0 and "say REPLACE=1" in refused.stderr
     stack.compose("down", "--volumes")
@@ -239,11 +257,27 @@ def test_what_was_saved_comes_back_after_everything_was_wiped(stack: Stack) -> N
     stack.make("smoke")
 
 
+def test_a_backup_that_is_damaged_touches_nothing_and_a_whole_one_replaces_what_is_there(stack: Stack) -> None:
+    before = stack.inside("api", "wamcp", "checksum")
+    stack.make("backup", "TO=backups/two")
+    arrive(stack, count=20, seed=6)
+    later = stack.inside("api", "wamcp", "checksum")
+    dump = next((stack.directory / "backups/two").glob("database-*.dump"))
+    whole = dump.read_bytes()
+    dump.write_bytes(whole[:-1])
+    refused = stack.make("restore", "FROM=backups/two", "REPLACE=1", check=False)
+    assert refused.returncode != 0 and "is damaged: nothing was touched" in refused.stderr
+    assert stack.inside("api", "wamcp", "checksum") == later != before
+    dump.write_bytes(whole)
+    stack.make("restore", "FROM=backups/two", "REPLACE=1")
+    assert stack.inside("api", "wamcp", "checksum") == before
+
+
 def test_an_upgrade_saves_migrates_and_changes_over(stack: Stack) -> None:
     before = stack.inside("api", "wamcp", "checksum")
     stack.make("upgrade", WAMCP_GIT_VERSION="another")
     assert stack.inside("api", "wamcp", "checksum") == before
-    assert len(list((stack.directory / "backups").iterdir())) == 2
+    assert (stack.directory / "backups/archive/manifest.json").is_file()
     stack.make("smoke")
 
 

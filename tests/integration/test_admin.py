@@ -142,7 +142,7 @@ def test_a_wrong_request_is_answered_with_a_sentence_and_recorded(
 ) -> None:
     answer = client.get(path, headers=KEY)
     assert answer.status_code == status
-    assert set(answer.json()) == {"error", "detail"}
+    assert set(answer.json()) == {"error", "detail", "request_id"}
     assert told in answer.json()["detail"]
     [row] = audited(archive)
     assert row["outcome"] == "refused"

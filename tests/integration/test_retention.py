@@ -7,10 +7,10 @@ import pytest
 
 from tests.understanding import queue, rows, understand
 from tests.webhooks import change, event, message_event, text
-from wamcp.errors import Misconfigured
+from wamcp.errors import Misconfigured, StoreUnavailable
 from wamcp.ingest import retention
 from wamcp.ingest.reprocess import verify
-from wamcp.ingest.retention import is_on, purge
+from wamcp.ingest.retention import purge
 from wamcp.settings import load
 from wamcp.storage.directory.write import DirectoryWriter
 
@@ -39,7 +39,7 @@ def age(db: psycopg.Connection) -> None:
 def test_nothing_goes_by_itself(db: psycopg.Connection, database_url: str, store: DirectoryWriter) -> None:
     understand(db, message_event("w.1", "old", at=THEN))
     age(db)
-    assert not is_on(load({"DATABASE_URL": database_url})) and run(database_url, store) == {}
+    assert run(database_url, store) == {}
 
 
 def test_messages_go_once_their_raw_events_have(
@@ -101,6 +101,28 @@ def test_bytes_go_and_the_message_stays(db: psycopg.Connection, database_url: st
     assert rows(db, "SELECT count(*) FROM messages") == [(3,)]
     assert len([path for path in store.root.rglob("*") if path.is_file()]) == 1
     assert verify(database_url)[1] == []
+
+
+class Refusing(DirectoryWriter):
+    """A store that can be read, and refuses to delete."""
+
+    def delete(self, key: str) -> bool:
+        raise StoreUnavailable("It is down.")
+
+
+def test_objects_that_cannot_be_deleted_stay_noted(
+    db: psycopg.Connection, database_url: str, store: DirectoryWriter
+) -> None:
+    image = {"id": "w.1", "timestamp": str(THEN), "type": "sticker", "from": RUI, "sticker": {"id": "1"}}
+    understand(db, event(change(messages=[image])))
+    stored = store.put([b"old"], cap=99)
+    db.execute("UPDATE media SET state = 'stored', sha256 = %s, storage_key_raw = %s", [stored.sha256, stored.key])
+    db.execute("UPDATE media SET stored_at = now() - interval '40 days'")
+    with pytest.raises(StoreUnavailable):
+        run(database_url, Refusing(store.root), media="30")
+    assert rows(db, "SELECT storage_key FROM objects_to_delete") == [(stored.key,)]
+    assert run(database_url, store) == {"objects": 1} and store.size(stored.key) is None
+    assert rows(db, "SELECT count(*) FROM objects_to_delete") == [(0,)]
 
 
 def test_old_audit_rows_go(db: psycopg.Connection, database_url: str, store: DirectoryWriter) -> None:

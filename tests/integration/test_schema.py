@@ -1,8 +1,11 @@
 """The schema: what the migrations make is what tables.py says, and the two limited logins are limited."""
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
@@ -60,6 +63,26 @@ def test_the_first_migration_can_be_undone(database_url: str) -> None:
     with psycopg.connect(database_url) as plain:
         left = plain.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
     assert left == [("alembic_version",)]
+
+
+def test_the_objects_of_an_erasure_that_was_cut_off_are_noted_by_the_migration(database_url: str) -> None:
+    from alembic import command
+
+    from wamcp.db.migrate import _config
+
+    def moved(to: Callable[[Config, str], None], revision: str) -> None:
+        with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).begin() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            to(config, revision)
+
+    moved(command.downgrade, "0008")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        work = '{"keys": ["raw/aa/one", "raw/bb/two"]}'
+        connection.execute("INSERT INTO erasures (asked_by, before, work, counts) VALUES ('x', 1, %s, '{}')", [work])
+        moved(command.upgrade, "head")
+        noted = connection.execute("SELECT storage_key FROM objects_to_delete ORDER BY 1").fetchall()
+    assert noted == [("raw/aa/one",), ("raw/bb/two",)]
 
 
 def test_a_database_that_does_not_fold_letters_is_refused_with_the_statement_to_use(

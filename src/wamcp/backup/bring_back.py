@@ -89,10 +89,8 @@ def bring_back(
 def _restore(directory: Path, manifest: Manifest, url: str, bins: list[Path]) -> None:
     with psycopg.connect(url) as connection:
         server = connection.info.server_version // 10000
-    program = programs.pick(bins, max(server, manifest.server)) / "pg_restore"
-    arguments = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
-    database = psycopg.conninfo.conninfo_to_dict(url).get("dbname") or ""
-    programs.run(program, url, *arguments, f"--dbname={database}", str(directory / manifest.database_file))
+    found = programs.pick(bins, max(server, manifest.server))
+    programs.restore(found, url, directory / manifest.database_file, server)
 
 
 def _differences(manifest: Manifest, url: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import psycopg
 
-HEAD = "0008"
+HEAD = "0009"
 
 
 def is_current(connection: psycopg.Connection) -> bool:

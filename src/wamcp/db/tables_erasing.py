@@ -1,4 +1,4 @@
-"""The fourth page of the schema: who was erased, as hashes that nobody can read back, and whom nobody may erase."""
+"""The fourth page of the schema: who was erased, as hashes that nobody can read back, what may go, and whom not."""
 
 from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -28,6 +28,8 @@ erased_people = Table(
 )
 
 erased_messages = Table("erased_messages", metadata, Column("digest", LargeBinary, primary_key=True))
+
+objects_to_delete = Table("objects_to_delete", metadata, Column("storage_key", Text, primary_key=True))
 
 holds = Table(
     "holds",

@@ -8,7 +8,7 @@ import psycopg
 from wamcp import log
 from wamcp.db.columns import array
 from wamcp.db.session import CONNECT_TIMEOUT_S
-from wamcp.ingest.erasing.files import delete_objects
+from wamcp.ingest.erasing.files import delete_objects, note_objects
 from wamcp.ingest.erasing.rows import forget_files, forget_messages
 from wamcp.ingest.erasing.work import count
 from wamcp.ingest.normalize import lock_writing
@@ -26,23 +26,17 @@ _log = log.get(__name__)
 
 @dataclass(slots=True)
 class Purged:
-    """How much went, by class; ``keys`` are objects that may go."""
+    """How much went, by class."""
 
     counts: dict[str, int] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
-
-
-def is_on(settings: Settings) -> bool:
-    """Whether anything is to be purged at all."""
-    kept = (settings.keep_raw_days, settings.keep_media_days, settings.keep_messages_days, settings.keep_audit_days)
-    return any(days is not None for days in kept)
 
 
 def purge(settings: Settings, store: WriteStore, goes_on: GoesOn) -> dict[str, int]:
     """Purges what is due until nothing is, or ``goes_on`` says no; how much of each class. One at a time does it.
 
     Nothing of somebody under a hold goes, nor a raw event that was not understood yet. Messages go once their raw
-    events have, so that reprocessing does not bring them back.
+    events have, so that reprocessing does not bring them back. Objects that an erasure or a purge which died left
+    behind go whatever the settings say.
     """
     done = Purged()
     # The lock is the session's: a transaction pooler would leave it with a connection that is somebody else's by then.
@@ -60,7 +54,7 @@ def purge(settings: Settings, store: WriteStore, goes_on: GoesOn) -> dict[str, i
             ):
                 while days is not None and goes_on() and purge_batch(connection, days, done):
                     pass
-            delete_objects(connection, store, done)
+            delete_objects(connection, store, done, goes_on)
         finally:
             connection.execute("SELECT pg_advisory_unlock(%s)", [_PURGING])
     if any(done.counts.values()):
@@ -163,8 +157,8 @@ def _media(connection: psycopg.Connection, days: int, done: Purged) -> bool:
             " FROM due WHERE f.id = due.id RETURNING due.storage_key_raw",
             [days, BATCH],
         ).fetchall()
+        note_objects(connection, (row[0] for row in rows))
     count(done, "files", len(rows))
-    done.keys = sorted({*done.keys, *(row[0] for row in rows if row[0] is not None)})
     return len(rows) == BATCH
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 from wamcp.errors import BadKey
 
 PIECE_BYTES = 256 * 1024
-_KEY = re.compile(r"raw/([0-9a-f]{2})/\1[0-9a-f]{62}")
+RAW = "raw"
+_KEY = re.compile(RAW + r"/([0-9a-f]{2})/\1[0-9a-f]{62}")
 
 
 class Readable(Protocol):
@@ -26,14 +27,19 @@ class Stored(NamedTuple):
 
 def key_of(sha256: bytes) -> str:
     """The key of the content with this SHA-256 (32 bytes)."""
-    return check_key(f"raw/{sha256.hex()[:2]}/{sha256.hex()}")
+    return check_key(f"{RAW}/{sha256.hex()[:2]}/{sha256.hex()}")
 
 
 def check_key(key: str) -> str:
     """``key`` as it is. Raises :class:`BadKey` unless :func:`key_of` may have made it: nothing else becomes a path."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise BadKey()
     return key
+
+
+def is_key(key: str) -> bool:
+    """Whether :func:`key_of` may have made it."""
+    return _KEY.fullmatch(key) is not None
 
 
 def pieces(source: Readable | Iterable[bytes]) -> Iterator[bytes]:

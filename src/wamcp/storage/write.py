@@ -1,7 +1,7 @@
 """Writing into the object store."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from wamcp.errors import NotStored, StoreUnavailable
@@ -33,6 +33,10 @@ class WriteStore(ReadStore, Protocol):
 
     def sweep(self, older_than_s: float = ABANDONED_S) -> int:
         """Removes what puts that died left behind at least ``older_than_s`` seconds ago; how many."""
+        ...
+
+    def keys(self, older_than_s: float = ABANDONED_S) -> Iterator[str]:
+        """The keys of all objects that were written at least ``older_than_s`` seconds ago; other files are left out."""
         ...
 
     def place(self) -> str:

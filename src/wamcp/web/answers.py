@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from wamcp.archive.views import (
     ConversationView,
@@ -140,6 +140,7 @@ class Problem(BaseModel):
 
     error: str
     detail: str
+    request_id: str | None = Field(default=None, description="As in the header X-Request-Id and in the log.")
 
 
 def conversations(page: Page[ConversationView]) -> Conversations:

@@ -29,6 +29,7 @@ from wamcp.web import (
     send_media,
 )
 from wamcp.web.auth import Gate, error_body
+from wamcp.web.request_id import RequestId, problem
 
 
 def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
@@ -50,6 +51,7 @@ def create_app(settings: Settings, reader: Pool, auditor: Pool) -> FastAPI:
     key = settings.admin_api_key.get_secret_value() if settings.admin_api_key else None
     keeper = Doorkeeper(TokenCache(reader, TokenKind.ADMIN), door="admin", per_minute=settings.admin_rate)
     app.add_middleware(Gate, admin_api_key=key, keeper=keeper, auditor=auditor)
+    app.add_middleware(RequestId)  # around the gate: what is added last comes first
     metrics.expose_door("admin", keeper)
     metrics.expose(reader, settings)
     return app
@@ -64,7 +66,7 @@ def _ours(_request: Request, error: Exception) -> JSONResponse:
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     sentences = [_sentence(part) for part in error.errors()]
-    return JSONResponse({"error": "invalid_request", "detail": " ".join(sentences)}, 422)
+    return JSONResponse(problem("invalid_request", " ".join(sentences)), 422)
 
 
 def _sentence(part: dict[str, Any]) -> str:
@@ -86,7 +88,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     told[405] = f"{request.method} is not answered here; /openapi.json lists what is."
     detail = told.get(error.status_code, str(error.detail))
     name = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "refused")
-    return JSONResponse({"error": name, "detail": detail}, error.status_code, error.headers)
+    return JSONResponse(problem(name, detail), error.status_code, error.headers)
 
 
 _HANDLERS: dict[Any, Any] = {WamcpError: _ours, RequestValidationError: _invalid, HTTPException: _http}

@@ -21,6 +21,7 @@ from wamcp.archive.audit import AuditEntry
 from wamcp.db.session import Pool
 from wamcp.errors import NotAllowed, NotAudited, NotAuthorized, Overloaded, TooOften, WamcpError
 from wamcp.web import scopes
+from wamcp.web.request_id import problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -135,7 +136,7 @@ class Gate:
 def error_body(error: WamcpError) -> dict[str, str]:
     """How every error of ours looks in JSON."""
     name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
-    return {"error": name.lstrip("_"), "detail": str(error)}
+    return problem(name.lstrip("_"), str(error))
 
 
 def error_parts(error: WamcpError) -> list[Message]:
@@ -204,7 +205,7 @@ def _entry(scope: Scope, grant: Grant, parts: list[Message], began: float) -> Au
         target=scope["path"][:200],
         token_id=grant.token_id,
         token_label=grant.label,
-        request_id=_text(headers.get(b"x-request-id"), 100),
+        request_id=log.bound_now("request_id"),
         client=_text(headers.get(b"user-agent"), 100),
         transport="http",
         address=scope["client"][0] if scope.get("client") else None,

@@ -123,7 +123,7 @@ class _Crew:
                 fetch.drain(self._fetching, self._goes_on())
 
     def purge(self) -> None:
-        """Purges what is older than it may be."""
+        """Purges what is older than it may be, and objects that an erasure which died left behind."""
         means = self._means
         with self._quick.taken():
             retention.purge(means.settings, means.store, self._goes_on())
@@ -212,8 +212,7 @@ def _sweep(means: Means, crew: _Crew, stop: threading.Event) -> None:
                 means.store.sweep()
                 sandbox.sweep()
                 queue.forget_idle_clocks(means.pool)
-                if retention.is_on(means.settings):
-                    crew.ring(PURGE)
+                crew.ring(PURGE)
             crew.ring_for_beat()
             if echoes and echo.anybody_waits(means):
                 crew.ring(ECHO)

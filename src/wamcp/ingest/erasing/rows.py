@@ -11,6 +11,7 @@ from wamcp.db.reactions import REACTION, line_about
 from wamcp.db.searchable import search_text
 from wamcp.db.threads import RECOUNT_THREADS
 from wamcp.db.tombstones import Named
+from wamcp.ingest.erasing.files import note_objects
 from wamcp.ingest.erasing.scan import SENT_TO_THEM
 from wamcp.ingest.erasing.work import Tally, Work, count
 from wamcp.ingest.merging import read_again
@@ -126,7 +127,7 @@ def forget_files(connection: psycopg.Connection, work: Tally, ids: Sequence[int]
         [array(sorted(set(ids)))],
     ).fetchall()
     count(work, "files", len(gone))
-    work.keys = sorted({*work.keys, *(row[0] for row in gone if row[0] is not None)})
+    note_objects(connection, (row[0] for row in gone))
 
 
 def _forget_sends(connection: psycopg.Connection, work: Work) -> None:

@@ -14,10 +14,9 @@ STEPS = ("scan", "shared", "audit", "rows", "files", "clean")
 
 
 class Tally(Protocol):
-    """What is counted, and the objects that may go."""
+    """What is counted."""
 
     counts: dict[str, int]
-    keys: list[str]
 
 
 def count(tally: Tally, what: str, more: int) -> None:
@@ -39,8 +38,6 @@ class Work:
     step: str = STEPS[0]
     after: int = 0
     """The last raw event that was looked at."""
-    keys: list[str] = field(default_factory=list)
-    """Objects that may go."""
     counts: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     """Digests (hex) of account events that a cut event no longer states, and another one may."""
@@ -52,7 +49,6 @@ class Work:
             "whom": asdict(self.whom),
             "step": self.step,
             "after": self.after,
-            "keys": self.keys,
             "lost": self.lost,
         }
         connection.execute(
@@ -112,7 +108,6 @@ def _read(row_id: int, before: int, written: dict[str, Any], counts: dict[str, i
         whom,
         written["step"],
         written["after"],
-        written["keys"],
         counts,
         written["lost"],
     )

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from wamcp.errors import NotStored, StoreUnavailable, TooLarge
 from wamcp.storage.directory.read import DirectoryReader, telling
-from wamcp.storage.objects import Readable, Stored, key_of, pieces
+from wamcp.storage.objects import RAW, Readable, Stored, is_key, key_of, pieces
 
 INCOMING = "incoming"
 """Where objects are written before they have a name; on the same file system, since they are renamed from there."""
@@ -64,6 +64,16 @@ class DirectoryWriter(DirectoryReader):
                         path.unlink()
                         swept += 1
         return swept
+
+    def keys(self, older_than_s: float = 86_400.0) -> Iterator[str]:
+        """See ``WriteStore``."""
+        before = time.time() - older_than_s
+        with telling("read", self.root):
+            for path in (self.root / RAW).glob("*/*"):
+                key = f"{RAW}/{path.parent.name}/{path.name}"
+                with suppress(FileNotFoundError):  # somebody removed it since
+                    if is_key(key) and path.stat().st_mtime <= before:
+                        yield key
 
     def place(self) -> str:
         """See ``WriteStore``."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import IO, TypeVar
 
@@ -10,7 +10,7 @@ from minio.datatypes import Upload
 from minio.error import MinioException
 
 from wamcp.errors import NotStored, StoreUnavailable, TooLarge
-from wamcp.storage.objects import Readable, Stored, key_of, pieces
+from wamcp.storage.objects import RAW, Readable, Stored, is_key, key_of, pieces
 from wamcp.storage.s3.read import S3Reader, client_of, code_of, telling
 
 PART_BYTES = 8 * 1024 * 1024
@@ -74,6 +74,18 @@ class S3Writer(S3Reader):
             return swept
         return swept
 
+    def keys(self, older_than_s: float = 86_400.0) -> Iterator[str]:
+        """See ``WriteStore``."""
+        before = datetime.now(UTC) - timedelta(seconds=older_than_s)
+        try:
+            with telling("read", self.bucket):
+                for found in self._client.list_objects(self.bucket.name, prefix=f"{RAW}/", recursive=True):
+                    key, written = found.object_name, found.last_modified
+                    if key and is_key(key) and written is not None and written <= before:
+                        yield key
+        except NotStored:
+            return
+
     def place(self) -> str:
         """See ``WriteStore``."""
         return self.bucket.address
@@ -128,7 +140,7 @@ class S3Writer(S3Reader):
                 raise
 
     def _unfinished(self) -> Iterable[Upload]:
-        found = self._client._list_multipart_uploads(self.bucket.name, prefix="raw/")
+        found = self._client._list_multipart_uploads(self.bucket.name, prefix=f"{RAW}/")
         return list(found.uploads)
 
 
