@@ -4,11 +4,10 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from wamcp.db import logins
-from wamcp.db.migrate import head, migrate, sqlalchemy_url
+from wamcp.db.migrate import engine_of, head, migrate
 from wamcp.db.revision import HEAD, is_current
 from wamcp.db.tables import metadata
 from wamcp.embedded.scratch import TemporaryPostgres
@@ -17,7 +16,7 @@ from wamcp.settings import Settings, load
 
 
 def test_the_migrations_make_what_tables_py_says(database_url: str) -> None:
-    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).connect() as connection:
+    with engine_of(database_url, poolclass=NullPool).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -53,7 +52,7 @@ def test_the_first_migration_can_be_undone(database_url: str) -> None:
 
     from wamcp.db.migrate import _config
 
-    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).begin() as connection:
+    with engine_of(database_url, poolclass=NullPool).begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.downgrade(config, "base")
