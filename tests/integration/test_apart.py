@@ -1,5 +1,6 @@
 """Grown out of one machine: the door and the answers in processes of their own, and questions asked of a standby."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Apart:
         )
         return [item["wamid"] for item in answer.json()["messages"]] if answer.status_code == 200 else []
 
+    def behind(self) -> float:
+        """How old the newest commit is that the answers know, seconds."""
+        answer = httpx.get(f"{self.answers}/admin/health", headers={"X-Admin-Api-Key": KEY})
+        return float(answer.json()["replica_behind_seconds"])
+
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[Apart]:
@@ -88,6 +94,15 @@ def test_the_door_keeps_and_the_answers_are_read_from_a_standby(apart: Apart) ->
     served = {part: (status(f"{part}/mcp"), apart.post(b"{}", part)) for part in (apart.public, apart.door)}
     assert served == {apart.public: (404, 200), apart.door: (404, 200)}
     assert status(f"{apart.answers}/mcp") != 404 and apart.post(b"{}", apart.answers) == 404
+
+    assert 0 <= apart.behind() < 30
+    with psycopg.connect(apart.standby.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_wal_replay_pause()")
+        assert apart.post(message_event("w.late", "the late bicycle")) == 200
+        time.sleep(3)
+        assert apart.found("late bicycle") == [] and apart.behind() > 3
+        connection.execute("SELECT pg_wal_replay_resume()")
+    assert eventually(lambda: apart.found("late bicycle") == ["w.late"])
 
     end(apart.standby)
     assert eventually(lambda: status(f"{apart.answers}/readyz") == 503)

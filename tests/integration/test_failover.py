@@ -218,6 +218,7 @@ def test_the_primary_is_killed_and_its_standby_takes_over(
 def test_a_host_that_says_nothing_is_passed_over(pair: Pair) -> None:
     end(pair.standby)
     with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         silent.bind(("127.0.0.1", pair.standby.cluster.port))
         silent.listen()
         one, other = (f"127.0.0.1:{each.cluster.port}" for each in (pair.primary, pair.standby))
