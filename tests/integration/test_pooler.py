@@ -195,7 +195,7 @@ def many_ask_at_once(house: House) -> None:
         with httpx.Client(timeout=30, trust_env=False) as http:
             claude = Door(address, "", {"all": token}, http)
             for turn in range(8):
-                assert f"Message {number}" in str(claude.call("search_messages", query=f"Message {number}"))
+                assert f"«{number}»" in str(claude.call("search_messages", query=f"Message {number}"))
                 assert house.http.get("/admin/conversations", params={"limit": 2 + turn}).status_code == 200
 
     with ThreadPoolExecutor(6) as pool:
@@ -229,7 +229,7 @@ def what_is_old_goes(house: House) -> None:
 def the_operator_works(house: House) -> None:
     house.command("migrate")
     house.command("backup", "--to", str(house.directory / "backup"))
-    assert "differ" not in house.command("backup", "--verify", str(house.directory / "backup"), "--scratch")
+    assert "No difference" in house.command("backup", "--verify", str(house.directory / "backup"), "--scratch")
     person = house.rows("SELECT participant_id FROM participant_aliases WHERE value = %s", PERSON)[0][0]
     house.command("contact", "erase", f"p{person}", "--yes")
     assert house.found("turquoise") == house.found("clerk") == []
