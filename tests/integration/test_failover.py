@@ -19,6 +19,7 @@ from tests.mcp_harness import free_port
 from tests.running import processes
 from tests.standby import Standby, cut_power, end, standby_of, wait_for_standby
 from tests.webhooks import message_event
+from wamcp.backup.make import back_up
 from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory, temporary_postgres
@@ -27,6 +28,7 @@ from wamcp.ingest.receive import KeepResult, Writer
 from wamcp.settings import load
 from wamcp.simulator.graph.account import Config
 from wamcp.simulator.graph.run import Simulated, simulated
+from wamcp.storage.read import open_store
 
 SAFE = {"shared_buffers": "128MB"}
 """Of servers that are killed: with fsync, and every commit on the disk."""
@@ -206,6 +208,9 @@ def test_the_primary_is_killed_and_its_standby_takes_over(
     calls = [entry for entry in house.meta.wire() if entry["kind"] == "request" and entry["path"].endswith("/messages")]
     said = [str(call["body"]) for call in calls]
     assert [sum(words in body for body in said) for words in ("first one", "last one")] == [1, 1]
+    bins = [pair.standby.cluster.bin]
+    copied = back_up(pair.url, open_store(load({"WAMCP_OBJECT_DIR": str(tmp_path)})), tmp_path / "copy", bins)
+    assert copied.rows["webhook_events"] >= WEBHOOKS + 2
     refused = {status: count for status, count in meta.answers.items() if status != 200}
     record_property(
         "figure",
