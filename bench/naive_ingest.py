@@ -9,19 +9,18 @@ from typing import Any
 import asyncpg
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import create_engine
 from sqlalchemy.exc import IntegrityError
 
 from bench.load import SECRET
 from bench.naive_normalize import Base, normalize
-from wamcp.db.migrate import sqlalchemy_url
+from wamcp.db.migrate import engine_of
 
 POOL = 20
 
 
 def inline(url: str) -> FastAPI:
     """FastAPI and the ORM: the signature is checked, the event is understood and committed, then 200."""
-    engine = create_engine(sqlalchemy_url(url), pool_size=POOL, max_overflow=POOL)
+    engine = engine_of(url, pool_size=POOL, max_overflow=POOL)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

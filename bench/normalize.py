@@ -12,12 +12,11 @@ from collections.abc import Callable
 from itertools import islice
 
 import psycopg
-from sqlalchemy import create_engine
 
 from bench.measure import print_table, tree_cpu_seconds
 from bench.naive_normalize import Base
 from bench.naive_normalize import normalize as naive
-from wamcp.db.migrate import migrate, sqlalchemy_url
+from wamcp.db.migrate import engine_of, migrate
 from wamcp.db.threads import sort_in_words
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.ingest.normalize import work_off
@@ -42,7 +41,7 @@ def main() -> None:
         urls = {name: server.create() for name in (NAIVE, TEXTS, FULL)}
         for name in (TEXTS, FULL):
             migrate(load({"DATABASE_URL": urls[name]}))
-        engine = create_engine(sqlalchemy_url(urls[NAIVE]))
+        engine = engine_of(urls[NAIVE])
         Base.metadata.create_all(engine)
         results: dict[str, list[tuple[float, float, float]]] = {name: [] for name in urls}
         for _ in range(arguments.rounds):

@@ -5,4 +5,5 @@ set -eu
 cd "$(dirname "$0")/.."
 unset PYTHONDONTWRITEBYTECODE
 ./scripts/install_tesseract.sh || true
+./scripts/install_pgbouncer.sh || true
 exec .venv/bin/python -m pytest "$@"

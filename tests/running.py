@@ -37,7 +37,8 @@ def processes(directory: Path, given: dict[str, str], *commands: str) -> Iterato
                 argv = [*COMMAND, *command.split()]
                 started.append(subprocess.Popen(argv, cwd=directory, env=env, stdout=out, stderr=out))
             url = f"http://127.0.0.1:{given['WAMCP_PORT']}/healthz"
-            assert "api" not in commands or eventually(lambda: _answers(url)), (directory / "log").read_text()[-2000:]
+            is_well = "api" not in commands or eventually(lambda: _answers(url), 90)
+            assert is_well, (directory / "log").read_text()[-2000:]
             yield
         finally:
             for process in started:

@@ -120,8 +120,9 @@ class Api:
             yield
 
     async def _open_answers(self, stack: contextlib.AsyncExitStack) -> None:
-        reader = open_pool(reader_url(self._settings), "wamcp reader", size=READER_CONNECTIONS)
-        auditor = open_pool(audit_url(self._settings), "wamcp audit", size=AUDIT_CONNECTIONS)
+        told, prepares = self._settings, not self._settings.is_pooled()
+        reader = open_pool(reader_url(told), "wamcp reader", size=READER_CONNECTIONS, prepares=prepares)
+        auditor = open_pool(audit_url(told), "wamcp audit", size=AUDIT_CONNECTIONS, prepares=prepares)
         stack.push_async_callback(asyncio.to_thread, reader.close)
         stack.push_async_callback(asyncio.to_thread, auditor.close)
         self._web = web = create_app(self._settings, reader, auditor)

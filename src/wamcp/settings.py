@@ -261,6 +261,16 @@ class Settings(BaseModel):
         text="The user that Postgres runs as when `wamcp up` is started by root (default: nobody).",
     )
 
+    @field_validator("database_url", "database_direct_url", "database_reader_url", "database_audit_url")
+    @classmethod
+    def _database_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "=" in value.get_secret_value() and "://" not in value.get_secret_value():
+            raise ValueError(
+                "must be written as postgresql://user:password@host:5432/database; several hosts as "
+                "postgresql://user:password@one:5432,other:5432/database?target_session_attrs=read-write"
+            )
+        return value
+
     @field_validator("public_base_url")
     @classmethod
     def _no_trailing_slash(cls, value: str | None) -> str | None:
@@ -328,6 +338,10 @@ class Settings(BaseModel):
     def direct_url(self) -> str:
         """The database address for LISTEN, session locks, the door and migrations."""
         return self.require("database_direct_url") if self.database_direct_url else self.require("database_url")
+
+    def is_pooled(self) -> bool:
+        """Whether ``DATABASE_URL`` may lead to a pooler of transactions, since there is a way past it."""
+        return self.database_direct_url is not None
 
 
 def env_names(field: str) -> list[str]:

@@ -215,6 +215,7 @@ def test_health_tells_what_waits_and_what_fails(archive: Archive, reader: Pool, 
     assert fine["git_version"] == "abc123"
     assert (fine["migrations_current"], fine["events_pending"], fine["parked"]) == (True, 1, {"malformed": 1})
     assert 90 <= fine["oldest_pending_seconds"] < 120
+    assert fine["replica_behind_seconds"] is None
     assert (failing["status"], failing["redis"]["status"]) == ("degraded", "failed")
     assert (without["status"], without["redis"]["status"]) == ("ok", "not configured")
 

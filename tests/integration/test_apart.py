@@ -1,9 +1,8 @@
 """Grown out of one machine: the door and the answers in processes of their own, and questions asked of a standby."""
 
-import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,12 +12,11 @@ import pytest
 from tests.e2e.house import eventually
 from tests.mcp_harness import Door, free_port
 from tests.running import processes
+from tests.standby import end, standby_of
 from tests.webhooks import message_event
 from wamcp.access.tokens import NewToken, create
 from wamcp.db.logins import reader_url
 from wamcp.db.migrate import migrate
-from wamcp.embedded import postgres
-from wamcp.embedded.process import give, spawn
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.settings import load
 from wamcp.vocabulary import TokenKind
@@ -48,29 +46,10 @@ class Apart:
         )
         return [item["wamid"] for item in answer.json()["messages"]] if answer.status_code == 200 else []
 
-
-def end(server: TemporaryPostgres) -> None:
-    if server.process.poll() is None:
-        server.process.send_signal(signal.SIGINT)
-        server.process.wait(30)
-
-
-@contextmanager
-def standby_of(primary: TemporaryPostgres) -> Iterator[TemporaryPostgres]:
-    """A server that follows ``primary`` and can only be read."""
-    with temporary_directory() as directory:
-        cluster = replace(primary.cluster, home=directory, port=free_port())
-        cluster.data.parent.mkdir(mode=0o700)
-        give(cluster.data.parent, cluster.account)
-        copy = [str(cluster.bin / "pg_basebackup"), "-d", primary.url, "-D", str(cluster.data), "-R", "-c", "fast"]
-        launched = postgres.launch(cluster, FAST)
-        assert spawn(replace(launched, argv=copy)).wait(60) == 0, cluster.log.read_text()
-        standby = TemporaryPostgres(cluster, spawn(launched))
-        try:
-            postgres.wait_until_ready(cluster, lambda: standby.process.poll() is None)
-            yield standby
-        finally:
-            end(standby)
+    def behind(self) -> float:
+        """How old the newest commit is that the answers know, seconds."""
+        answer = httpx.get(f"{self.answers}/admin/health", headers={"X-Admin-Api-Key": KEY})
+        return float(answer.json()["replica_behind_seconds"])
 
 
 @pytest.fixture
@@ -115,6 +94,15 @@ def test_the_door_keeps_and_the_answers_are_read_from_a_standby(apart: Apart) ->
     served = {part: (status(f"{part}/mcp"), apart.post(b"{}", part)) for part in (apart.public, apart.door)}
     assert served == {apart.public: (404, 200), apart.door: (404, 200)}
     assert status(f"{apart.answers}/mcp") != 404 and apart.post(b"{}", apart.answers) == 404
+
+    assert 0 <= apart.behind() < 30
+    with psycopg.connect(apart.standby.url, autocommit=True) as connection:
+        connection.execute("SELECT pg_wal_replay_pause()")
+        assert apart.post(message_event("w.late", "the late bicycle")) == 200
+        time.sleep(3)
+        assert apart.found("late bicycle") == [] and apart.behind() > 3
+        connection.execute("SELECT pg_wal_replay_resume()")
+    assert eventually(lambda: apart.found("late bicycle") == ["w.late"])
 
     end(apart.standby)
     assert eventually(lambda: status(f"{apart.answers}/readyz") == 503)

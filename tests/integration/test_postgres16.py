@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from tests.integration.test_normalize import mixed_bodies, understand
@@ -20,7 +19,7 @@ from wamcp.backup import programs
 from wamcp.backup.bring_back import try_out
 from wamcp.backup.make import back_up
 from wamcp.db import logins
-from wamcp.db.migrate import migrate, sqlalchemy_url
+from wamcp.db.migrate import engine_of, migrate
 from wamcp.db.session import open_pool, reading
 from wamcp.db.tables import metadata
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres
@@ -52,7 +51,7 @@ def test_a_message_goes_all_the_way_on_postgres_16(postgres16: TemporaryPostgres
     assert postgres16.cluster.major == 16
     settings = load({"DATABASE_URL": postgres16.create()})
     assert migrate(settings) == []
-    with create_engine(sqlalchemy_url(settings.direct_url()), poolclass=NullPool).connect() as plain:
+    with engine_of(settings.direct_url(), poolclass=NullPool).connect() as plain:
         assert compare_metadata(MigrationContext.configure(plain), metadata) == []
     with psycopg.connect(settings.direct_url(), autocommit=True) as db:
         picture = {"id": "16", "mime_type": "image/jpeg", "caption": "foto da fatura"}

@@ -7,11 +7,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from wamcp.db import logins
-from wamcp.db.migrate import head, migrate, sqlalchemy_url
+from wamcp.db.migrate import engine_of, head, migrate
 from wamcp.db.revision import HEAD, is_current
 from wamcp.db.tables import metadata
 from wamcp.embedded.scratch import TemporaryPostgres
@@ -20,7 +19,7 @@ from wamcp.settings import Settings, load
 
 
 def test_the_migrations_make_what_tables_py_says(database_url: str) -> None:
-    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).connect() as connection:
+    with engine_of(database_url, poolclass=NullPool).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
@@ -56,7 +55,7 @@ def test_the_first_migration_can_be_undone(database_url: str) -> None:
 
     from wamcp.db.migrate import _config
 
-    with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).begin() as connection:
+    with engine_of(database_url, poolclass=NullPool).begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.downgrade(config, "base")

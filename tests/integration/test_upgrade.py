@@ -14,7 +14,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from tests.e2e.figures import acknowledged_in
@@ -23,7 +22,7 @@ from tests.mcp_harness import free_port
 from tests.understanding import rows
 from tests.working import APP_SECRET, Program, eventually
 from wamcp.db import migrate as migration
-from wamcp.db.migrate import _config, migrate, sqlalchemy_url
+from wamcp.db.migrate import _config, engine_of, migrate
 from wamcp.db.revision import HEAD
 from wamcp.errors import Misconfigured
 from wamcp.settings import load
@@ -48,7 +47,7 @@ ASK = "SELECT count(*) FROM messages m JOIN message_media x USING (number_id, wa
 @pytest.fixture
 def before(empty_database: str) -> Iterator[str]:
     """An archive of the previous release, with content."""
-    with create_engine(sqlalchemy_url(empty_database), poolclass=NullPool).begin() as connection:
+    with engine_of(empty_database, poolclass=NullPool).begin() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, BEFORE)

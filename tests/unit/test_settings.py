@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wamcp import safety, settings
+from wamcp.db.logins import reader_url
 from wamcp.errors import Misconfigured
 
 LEGACY = {
@@ -107,3 +108,20 @@ def test_an_empty_file_of_a_secret_counts_as_unset(tmp_path: Path) -> None:
     assert settings.load(given).access_token is None
     found = settings.load(given | {"WHATSAPP_API_TOKEN_FILE": str(tmp_path / "legacy")}).access_token
     assert found is not None and found.get_secret_value() == "a token"
+
+
+def test_an_address_of_the_database_is_a_url_and_may_name_several_hosts() -> None:
+    several = "postgresql://wamcp:pass-word@one:5432,other:5433/archive?target_session_attrs=read-write"
+    reader = reader_url(settings.load({"DATABASE_URL": several}))
+    # The reader's sessions are read-only, so "read-write" would find nobody for it.
+    assert reader.startswith("postgresql://archive_reader:")
+    assert reader.endswith("@one:5432,other:5433/archive?target_session_attrs=primary")
+    with pytest.raises(Misconfigured, match=r"^DATABASE_URL is not valid: .*postgresql://user:password@host") as told:
+        settings.load({"DATABASE_URL": "host=one,other password=pass-word target_session_attrs=read-write"})
+    assert "pass-word" not in str(told.value)
+
+
+def test_a_way_past_the_pooler_says_that_there_may_be_one() -> None:
+    url = {"DATABASE_URL": "postgresql://pooler/archive"}
+    assert not settings.load(url).is_pooled()
+    assert settings.load(url | {"DATABASE_DIRECT_URL": "postgresql://server/archive"}).is_pooled()

@@ -104,6 +104,15 @@ def ping(connection: ReadConnection) -> None:
     connection.execute("SELECT 1")
 
 
+def behind_seconds(connection: ReadConnection) -> float | None:
+    """The age of the newest commit that this replica knows, None on a primary. Workers commit every five seconds."""
+    row = connection.execute(
+        "SELECT greatest(0, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()))::float8"
+        " WHERE pg_is_in_recovery()"
+    ).fetchone()
+    return row[0] if row else None
+
+
 def server_version(connection: ReadConnection) -> str:
     """Postgres's version, e.g. ``18.1``."""
     return connection.info.parameter_status("server_version") or ""

@@ -113,7 +113,9 @@ def derived_url(owner_url: str, role: str) -> str:
         key = unquote(parts.password).encode()
         password = ":" + hmac.new(key, f"wamcp {login}".encode(), hashlib.sha256).hexdigest()
     host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, f"{quote(login)}{password}@{host}", parts.path, parts.query, parts.fragment))
+    # A session of the reader is read-only on the primary too, so libpq would find no server for it.
+    query = parts.query.replace("target_session_attrs=read-write", "target_session_attrs=primary")
+    return urlunsplit((parts.scheme, f"{quote(login)}{password}@{host}", parts.path, query, parts.fragment))
 
 
 def create_logins(connection: psycopg.Connection, settings: Settings) -> list[str]:

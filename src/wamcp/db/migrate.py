@@ -2,12 +2,14 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
@@ -59,9 +61,9 @@ def revisions() -> set[str]:
     return {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
-def sqlalchemy_url(url: str) -> str:
-    """``url`` as SQLAlchemy wants it, with the psycopg 3 driver named."""
-    return "postgresql+psycopg://" + url.split("://", 1)[1]
+def engine_of(url: str, **how: Any) -> Engine:
+    """SQLAlchemy on ``url``, read as libpq does: SQLAlchemy by itself knows no address with several hosts."""
+    return create_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(url), **how)
 
 
 def _config() -> Config:
@@ -76,7 +78,7 @@ def _upgrade(url: str) -> None:
     Whoever comes after a statement that waits for a lock waits as well, so none waits longer than :data:`LOCK_S`: the
     revision is taken back and tried again. Raises :class:`Misconfigured` when the lock was never to be had.
     """
-    engine = create_engine(sqlalchemy_url(url), poolclass=NullPool)
+    engine = engine_of(url, poolclass=NullPool)
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     script = ScriptDirectory.from_config(_config())

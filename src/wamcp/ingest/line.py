@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections import deque
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -21,7 +23,7 @@ class Line:
 
     def __init__(self, url: str, statement: str, settings: dict[str, str], *, first: str = "") -> None:
         """``settings`` are the session's, ``first`` is run before the statement is prepared."""
-        self._url = _for_asyncpg(url)
+        self._urls = deque(_for_asyncpg(url))
         self._sql = statement
         self._settings = settings
         self._first = first
@@ -37,9 +39,7 @@ class Line:
     async def open(self) -> None:
         """Connects and prepares, anew if need be. Raises what asyncpg raises, OSError or TimeoutError."""
         self.drop()
-        self._connection = await asyncpg.connect(
-            self._url, timeout=CONNECT_TIMEOUT_S, server_settings=self._settings, statement_cache_size=0
-        )
+        self._connection = await self._connect()
         self._busy_since = asyncio.get_running_loop().time()
         try:
             if self._first:
@@ -47,6 +47,19 @@ class Line:
             self._statement = await self._connection.prepare(self._sql)
         finally:
             self._busy_since = None
+
+    async def _connect(self) -> "asyncpg.Connection[Any]":
+        # Host by host: asyncpg has one time-out for all of them, which a host that says nothing would use up.
+        for _ in list(self._urls)[1:]:
+            with suppress(Exception):
+                return await self._dial()
+            self._urls.rotate(-1)
+        return await self._dial()
+
+    async def _dial(self) -> "asyncpg.Connection[Any]":
+        return await asyncpg.connect(
+            self._urls[0], timeout=CONNECT_TIMEOUT_S, server_settings=self._settings, statement_cache_size=0
+        )
 
     async def run(self, *arguments: object) -> Any:
         """The first column of the statement's first row, after the commit. Raises what asyncpg raises."""
@@ -70,7 +83,10 @@ class Line:
         self._statement = None
 
 
-def _for_asyncpg(url: str) -> str:
+def _for_asyncpg(url: str) -> list[str]:
+    """``url`` for each of the hosts in it."""
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query) if not _LIBPQ_ONLY.fullmatch(name)]
-    return urlunsplit(parts._replace(query=urlencode(kept)))
+    login, at, hosts = parts.netloc.rpartition("@")
+    query = urlencode(kept)
+    return [urlunsplit(parts._replace(netloc=login + at + host, query=query)) for host in hosts.split(",")]

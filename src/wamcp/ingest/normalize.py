@@ -10,6 +10,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
+from wamcp.db.session import NOTICES_SILENCE
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
@@ -56,7 +57,7 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
         began = time.monotonic()
         try:
             with psycopg.connect(
-                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
+                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer", **NOTICES_SILENCE
             ) as connection:
                 patient(connection)
                 _serve(connection, stop, turn)

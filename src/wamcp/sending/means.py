@@ -29,7 +29,8 @@ class Means:
 def means_of(settings: Settings, name: str, *, connections: int) -> Iterator[Means]:
     """Opens what sending needs, with at most so many database connections, and closes it at the end."""
     token = settings.access_token.get_secret_value() if settings.access_token else ""
-    pool = open_pool(settings.require("database_url"), name, size=connections)
+    prepares = not settings.is_pooled()
+    pool = open_pool(settings.require("database_url"), name, size=connections, prepares=prepares)
     try:
         graph = Graph(settings.base_url, settings.api_version, token) if token else None
         try:

@@ -61,12 +61,16 @@ class WorkerProcess(BaseModel):
 
 
 class Health(BaseModel):
-    """Everything at a glance; ``status`` is degraded when something fails, the schema is old, or workers are lost."""
+    """Everything at a glance; ``status`` is degraded when something fails, the schema is old, or workers are lost.
+
+    ``replica_behind_seconds``: questions are asked of a replica, whose newest commit is so old; null on the primary.
+    """
 
     status: Literal["ok", "degraded"]
     version: str
     git_version: str | None
     postgres: Dependency
+    replica_behind_seconds: float | None
     redis: Dependency
     object_store: Objects
     migrations_current: bool | None
@@ -117,6 +121,7 @@ def health(request: Request) -> Health:
         version=version(),
         git_version=request.app.state.settings.git_version or commit(),
         postgres=postgres,
+        replica_behind_seconds=_rounded(found.behind_seconds) if found else None,
         redis=broker,
         object_store=objects,
         migrations_current=found.migrations_current if found else None,
@@ -137,6 +142,7 @@ def metrics(request: Request) -> Response:
 
 class _Found(BaseModel):
     migrations_current: bool
+    behind_seconds: float | None
     backlog: house.Backlog
     slow_work: list[house.SlowWork]
     processes: list[house.Process]
@@ -150,6 +156,7 @@ def _postgres(reader: Pool) -> tuple[Dependency, _Found | None]:
             latency = time.monotonic() - began
             found = _Found(
                 migrations_current=house.schema_is_current(connection),
+                behind_seconds=house.behind_seconds(connection),
                 backlog=house.backlog(connection),
                 slow_work=house.slow_work(connection),
                 processes=house.processes(connection),
@@ -188,6 +195,10 @@ def _object_store(settings: Settings) -> Objects:
     status: Literal["ok", "failed"] = "failed" if wrong else "ok"
     latency = _ms(time.monotonic() - began)
     return Objects(status=status, latency_ms=latency, detail=wrong or place, free_bytes=free)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def _ms(seconds: float) -> float:

@@ -56,11 +56,17 @@ def _readings(reader: Pool) -> Iterable[Reading]:
     found: list[Reading] = []
     try:
         with asking(reader) as connection:
-            for part in (_events, _work, _workers, _unknowns):
+            for part in (_replica, _events, _work, _workers, _unknowns):
                 found.extend(part(connection))
     except WamcpError:
         return [Reading("wamcp_database_up", "Whether Postgres answered this scrape.", 0)]
     return [Reading("wamcp_database_up", "Whether Postgres answered this scrape.", 1), *found]
+
+
+def _replica(connection: ReadConnection) -> Iterable[Reading]:
+    behind = house.behind_seconds(connection)
+    if behind is not None:
+        yield Reading("wamcp_replica_behind_seconds", "Age of the newest commit that the asked replica knows.", behind)
 
 
 def _events(connection: ReadConnection) -> Iterable[Reading]:
