@@ -106,6 +106,21 @@ def test_one_that_was_cut_off_goes_on_where_it_stood(
     assert verify(database_url)[1] == []
 
 
+def test_of_two_that_say_the_same_without_her_the_first_says_it(
+    db: psycopg.Connection, database_url: str, store: DirectoryWriter
+) -> None:
+    thread = {"id": RUI, "messages": [text("wamid.2", "hello", sender=RUI)]}
+    hers = {"id": ANA, "messages": [text("wamid.1", "secret", sender=ANA)]}
+    for threads in ([hers, thread], [thread]):
+        queue(db, event(change(field="history", history=[{"metadata": {"phase": 0}, "threads": threads}])))
+    db.execute("UPDATE webhook_events SET received_at = received_at + id * interval '1 minute'")
+    while work_off(db):
+        pass
+    erase(database_url, store, [ANA], "test")
+    assert rows(db, "SELECT event_id FROM account_events") == [(1,)]
+    assert verify(database_url)[1] == []
+
+
 def test_whoever_has_her_number_now_stays_and_gets_it(
     db: psycopg.Connection, database_url: str, store: DirectoryWriter
 ) -> None:

@@ -70,7 +70,7 @@ def test_the_objects_of_an_erasure_that_was_cut_off_are_noted_by_the_migration(d
     from wamcp.db.migrate import _config
 
     def moved(to: Callable[[Config, str], None], revision: str) -> None:
-        with create_engine(sqlalchemy_url(database_url), poolclass=NullPool).begin() as connection:
+        with engine_of(database_url, poolclass=NullPool).begin() as connection:
             config = _config()
             config.attributes["connection"] = connection
             to(config, revision)

@@ -39,7 +39,7 @@ def digest(*parts: object, details: bytes) -> bytes:
 
 
 def keep_account_events(connection: psycopg.Connection, rows: Sequence[AccountRow]) -> None:
-    """Inserts account events, each once, whichever webhooks repeat it."""
+    """Inserts account events, each once: of the webhooks that say the same it is the one applied first that says it."""
     chosen = {row.digest: row for row in reversed(rows)}
     if chosen:
         connection.execute(_INSERT, columns([chosen[key] for key in sorted(chosen)], len(AccountRow._fields)))
@@ -63,10 +63,14 @@ FROM unnest(%s::bytea[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s:
   AS u (digest, event_id, field, event, at, waba_id, number_id, display_phone_number, group_id, participant_id,
         subject_kind, subject, severity, text, details)
 ON CONFLICT (digest) DO UPDATE SET
-  event = excluded.event, display_phone_number = excluded.display_phone_number, group_id = excluded.group_id,
+  event_id = excluded.event_id, at = excluded.at, details = excluded.details, event = excluded.event,
+  display_phone_number = excluded.display_phone_number, group_id = excluded.group_id,
   number_id = excluded.number_id, participant_id = excluded.participant_id, subject_kind = excluded.subject_kind,
   subject = excluded.subject, severity = excluded.severity, text = excluded.text
-WHERE a.event_id = excluded.event_id
+WHERE EXISTS (
+    SELECT FROM applied sooner JOIN applied later ON later.event_id = a.event_id
+    WHERE sooner.event_id = excluded.event_id AND sooner.seq < later.seq
+  ) OR a.event_id = excluded.event_id
   AND (a.event, a.display_phone_number, a.group_id, a.number_id, a.participant_id, a.subject_kind, a.subject,
        a.severity, a.text) IS DISTINCT FROM
       (excluded.event, excluded.display_phone_number, excluded.group_id, excluded.number_id, excluded.participant_id,
