@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -83,6 +84,8 @@ class Meta:
     ledger: Ledger
     answers: dict[int, int] = field(default_factory=dict)
     """How often each status came; 0 is no answer."""
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    """How long each of those answers took."""
 
     async def deliver(self, bodies: Iterable[bytes], *, connections: int = 24, pause: float = 0.01) -> None:
         """Returns when every body was acknowledged; ``pause`` seconds after each, on each connection."""
@@ -100,7 +103,9 @@ class Meta:
     async def _insist(self, line: "Connection", body: bytes) -> None:
         delay = 0.05
         while True:
+            began = time.monotonic()
             status = await line.post(body)
+            self.seconds.setdefault(status, []).append(time.monotonic() - began)
             self.answers[status] = self.answers.get(status, 0) + 1
             if status == 200:
                 self.ledger.add(body)

@@ -1,11 +1,14 @@
 """Connections to Postgres: pools for reading, for the audit and for writing; each step commits where one can see it."""
 
+import select
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NewType
+from typing import Any, NewType
 from weakref import WeakSet
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg_pool import ConnectionPool
 
 from wamcp.metrics import Reading, read_at_scrape
@@ -15,6 +18,16 @@ ReadConnection = NewType("ReadConnection", psycopg.Connection)
 """A connection of the reader's login: what is asked through it cannot write."""
 
 CONNECT_TIMEOUT_S = 3
+CHECK_S = 1.0
+"""So soon an idle connection has to answer before it is used."""
+NETWORK: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""Parameters of libpq by which a connection to a server that nobody reaches any more ends in about ten seconds."""
 
 
 def open_pool(url: str, name: str, *, size: int = 4) -> Pool:
@@ -24,13 +37,35 @@ def open_pool(url: str, name: str, *, size: int = 4) -> Pool:
         min_size=1,
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, "application_name": name},
-        check=ConnectionPool.check_connection,
+        kwargs={"autocommit": True, "application_name": name, **NETWORK},
+        check=check,
         name=name,
         open=True,
     )
     _pools.add(pool)
     return pool
+
+
+def check(connection: psycopg.Connection) -> None:
+    """Raises OperationalError unless the server answers within :data:`CHECK_S`.
+
+    The pool's own check waits for as long as a network that swallows everything keeps silent.
+    """
+    server, end = connection.pgconn, time.monotonic() + CHECK_S
+    poll = select.poll()
+    poll.register(server.socket, select.POLLIN)
+    server.send_query(b"")
+    server.flush()
+    while True:
+        while server.is_busy():
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                raise psycopg.OperationalError("the server does not answer")
+            server.consume_input()
+        result = server.get_result()
+        if result is None:
+            return
+        if result.status != ExecStatus.EMPTY_QUERY:
+            raise psycopg.OperationalError("the server ends the connection")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
+from wamcp.db.session import NETWORK
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
@@ -55,9 +56,7 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
     while not stop.is_set():
         began = time.monotonic()
         try:
-            with psycopg.connect(
-                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
-            ) as connection:
+            with psycopg.connect(url, autocommit=True, application_name="wamcp normalizer", **NETWORK) as connection:
                 patient(connection)
                 _serve(connection, stop, turn)
         except psycopg.OperationalError as error:
@@ -207,7 +206,7 @@ def _is_trouble(error: Exception) -> bool:
 def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
     facts = Facts(parked=[ParkedFact("", kind, reason, None)])
     with connection.transaction():
-        keep(connection, [Event(event.id, int(time.time()), facts)])
+        keep(connection, [Event(event.id, event.received_at, facts)])
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
     _log.error("event_parked", event_id=event.id, kind=kind)
