@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -25,6 +26,8 @@ SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
+LOST_TIMES = 20
+"""So many connections may be lost while one event is understood before that counts as dying of it."""
 SERVED_S = 5.0
 """A connection that lasted that long was a good one: the next is tried at once."""
 LAGS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
@@ -46,20 +49,34 @@ class Queued(NamedTuple):
 Turn = Callable[[psycopg.Connection, int], None]
 
 
+class ConnectionLost(psycopg.OperationalError):
+    """The connection was lost while an event was understood alone."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__("the connection was lost")
+        self.event_id = event_id
+
+
 def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
     """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database.
 
     ``turn`` is called again and again with the connection and with how many events were worked on since.
     """
     turn = turn or (lambda _connection, _worked: None)
-    pause = FIRST_PAUSE_S
+    pause, losses, innocent = FIRST_PAUSE_S, Counter[int](), None
     while not stop.is_set():
         began = time.monotonic()
         try:
             with psycopg.connect(url, autocommit=True, application_name="wamcp normalizer", **NETWORK) as connection:
                 patient(connection)
+                if innocent is not None:
+                    _take_back(connection, innocent)
+                    innocent = None
                 _serve(connection, stop, turn)
         except psycopg.OperationalError as error:
+            if isinstance(error, ConnectionLost):
+                losses[error.event_id] += 1
+                innocent = error.event_id if losses[error.event_id] < LOST_TIMES else None
             if time.monotonic() - began > SERVED_S:
                 pause = FIRST_PAUSE_S
             _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
@@ -166,15 +183,16 @@ def _take_seat(connection: psycopg.Connection) -> bool:
 
 
 def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
-    attempts = _start(connection, event.id)
-    if attempts >= ATTEMPTS:
-        _park(connection, event, ParkedKind.KILLED, f"The normalizer died of this event {ATTEMPTS - 1} times.")
-        return
     try:
+        if _start(connection, event.id) >= ATTEMPTS:
+            _park(connection, event, ParkedKind.KILLED, f"The normalizer died of this event {ATTEMPTS - 1} times.")
+            return
         apply(connection, [event])
     except Exception as error:
         if _is_trouble(error):
-            if not connection.closed and not isinstance(error, psycopg.errors.OutOfMemory):
+            if connection.closed:
+                raise ConnectionLost(event.id) from error
+            if not isinstance(error, psycopg.errors.OutOfMemory):
                 _take_back(connection, event.id)
             raise
         _log.exception("event_failed", event_id=event.id)
@@ -194,8 +212,8 @@ def _start(connection: psycopg.Connection, event_id: int) -> int:
 
 
 def _take_back(connection: psycopg.Connection, event_id: int) -> None:
-    """A full disk, say, is not the fault of the event that meets it: unlike a death, it is no attempt."""
-    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s", [event_id])
+    """A full disk or a broken network is not the fault of the event that meets it: unlike a death, it is no attempt."""
+    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s AND attempts > 0", [event_id])
 
 
 def _is_trouble(error: Exception) -> bool:
