@@ -258,6 +258,7 @@ def _postgres_child(cluster: postgres.Cluster) -> Child:
         orphan_seconds=6,
         clear=partial(postgres.evict, cluster),
         is_passing=partial(postgres.shares_memory_with_the_dead, cluster),
+        is_stuck=postgres.has_given_up,
     )
 
 
