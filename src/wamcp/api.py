@@ -110,22 +110,24 @@ class Api:
     async def _running(self) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = QUESTION_THREADS
         async with contextlib.AsyncExitStack() as stack:
+            writer = None
             if self._only != "answers":
                 writer = Writer(self._settings.direct_url())
                 await writer.start()
                 stack.push_async_callback(writer.stop)
                 self._door = Door(self._settings, writer)
-            await self._open_answers(stack)
+            await self._open_answers(stack, writer)
             _say_callback_url(self._settings)
             yield
 
-    async def _open_answers(self, stack: contextlib.AsyncExitStack) -> None:
+    async def _open_answers(self, stack: contextlib.AsyncExitStack, writer: Writer | None) -> None:
         told, prepares = self._settings, not self._settings.is_pooled()
         reader = open_pool(reader_url(told), "wamcp reader", size=READER_CONNECTIONS, prepares=prepares)
         auditor = open_pool(audit_url(told), "wamcp audit", size=AUDIT_CONNECTIONS, prepares=prepares)
         stack.push_async_callback(asyncio.to_thread, reader.close)
         stack.push_async_callback(asyncio.to_thread, auditor.close)
         self._web = web = create_app(self._settings, reader, auditor)
+        web.state.writer = writer
         if self._only != "door":
             means = await asyncio.to_thread(stack.enter_context, means_of(self._settings, "wamcp sends", connections=8))
             web.state.sending = Desk(means)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from wamcp.embedded import children
 from wamcp.embedded.children import Child, Family
 from wamcp.embedded.process import Launch, is_running
 
@@ -53,6 +54,23 @@ def test_a_death_whose_cause_is_passing_is_followed_by_a_start_at_once(family: F
     family.start(replace(child(tmp_path, "print('started')"), is_passing=lambda: True))
     tend(family, 2.4)
     assert (tmp_path / "log").read_text().count("started") > 5
+
+
+def test_a_child_that_lives_and_will_never_work_again_is_ended_and_started(
+    family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(children, "_STUCK_SECONDS", 0.5)
+    stuck: list[int] = []
+    family.start(replace(child(tmp_path, "import time; time.sleep(600)"), is_stuck=stuck.__contains__))
+    first = family.pid("one") or 0
+    tend(family, 1)
+    assert family.pid("one") == first
+    stuck.append(first)
+    tend(family, 0.3)
+    assert family.pid("one") == first, "it may pass"
+    tend(family, 2)
+    assert family.is_alive("one") and family.pid("one") != first
 
 
 def test_a_change_is_told_after_a_restart_and_again_when_it_could_not_be_told(family: Family, tmp_path: Path) -> None:

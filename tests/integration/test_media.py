@@ -19,7 +19,7 @@ MONTH = timedelta(days=30)
 def test_a_kept_file_can_be_read_back_for_its_upload(archive: Archive) -> None:
     number = "100200300401"
     row = keep_upload(archive.connection, number, FILE, "application/pdf", "/tmp/in\0voice.pdf")
-    assert upload_of(archive.connection, row) == (
+    assert upload_of(archive.connection, row)[:-1] == (
         *("100200300401", FILE.key, 1234, "application/pdf", "invoice.pdf"),
         *(None, False),
     )

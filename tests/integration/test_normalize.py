@@ -229,8 +229,9 @@ def test_trouble_of_the_database_parks_nothing(db: psycopg.Connection, monkeypat
     assert rows(db, "SELECT count(*) FROM parked") == [(0,)]
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_an_event_is_not_blamed_for_the_trouble_of_the_database(
-    db: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+    db: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, is_lost: bool
 ) -> None:
     from wamcp.ingest import normalize
 
@@ -238,6 +239,8 @@ def test_an_event_is_not_blamed_for_the_trouble_of_the_database(
 
     def troubled(connection: Any, events: Any) -> None:
         if next(times, None) is not None:
+            if is_lost:
+                connection.close()
             raise psycopg.errors.AdminShutdown
         real(connection, events)
 

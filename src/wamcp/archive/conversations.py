@@ -146,7 +146,7 @@ def _select(
         )
     statement = f"""
       SELECT c.id, c.number_id, c.group_id, {count} AS message_count, c.last_message_at, c.last_inbound_at,
-        c.last_outbound_at, {PARTICIPANT_COLUMNS}
+        c.last_outbound_at, now() AS read_at, {PARTICIPANT_COLUMNS}
       FROM conversations c LEFT JOIN participants p ON p.id = c.participant_id
       WHERE {" AND ".join([scope.conversations(), *where])}
       ORDER BY c.last_message_at DESC NULLS LAST, c.id DESC LIMIT %(count)s OFFSET %(offset)s"""

@@ -68,7 +68,7 @@ def conversation_view(row: dict[str, Any], scope: Scope, group_subject: str | No
         last_inbound_at=inbound,
         last_outbound_at=outbound,
         unanswered=inbound is not None and (outbound is None or outbound < inbound),
-        reply_window_open_until=closes if closes and closes > datetime.now(UTC) else None,
+        reply_window_open_until=closes if closes and closes > row["read_at"] else None,
         group_subject=group_subject,
     )
 

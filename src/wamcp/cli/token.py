@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,11 +71,12 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
         documents=documents,
         media=media,
         phones=phones,
-        expires_at=_moment(expires or (f"{expires_days}d" if expires_days else None)),
         scopes=_scopes(scope),
     )
     with _connection() as connection:
-        print(tokens.create(connection, new))
+        # It is the database that refuses an expired token: its clock says what the length begins with.
+        expires_at = _moment(expires or (f"{expires_days}d" if expires_days else None), _now(connection))
+        print(tokens.create(connection, replace(new, expires_at=expires_at)))
 
 
 @app.command("list")
@@ -83,7 +85,7 @@ def list_tokens() -> None:
     from wamcp.access import tokens
 
     with _connection() as connection:
-        rows = tokens.list_all(connection)
+        rows, now = tokens.list_all(connection), _now(connection)
     print("id\tkind\tbegins with\tlabel\tnumbers\tsince\tphones\tstate\tscopes\tlast used")
     for row in rows:
         numbers = ",".join(row.numbers) if row.numbers is not None else "all"
@@ -96,7 +98,7 @@ def list_tokens() -> None:
             numbers,
             since,
             "full" if row.phones else "masked",
-            _state(row),
+            _state(row, now),
             ",".join(row.scopes),
             f"{row.last_used_at.astimezone(UTC):%Y-%m-%d %H:%M}Z" if row.last_used_at else "never",
         )
@@ -165,19 +167,26 @@ def _scopes(written: list[str] | None) -> frozenset[TokenScope]:
     return found
 
 
-def _moment(written: str | None) -> datetime | None:
-    """When ``90d``, ``12h``, ``2w`` or a date (UTC) from now is."""
+def _now(connection: "psycopg.Connection") -> datetime:
+    row = connection.execute("SELECT now()").fetchone()
+    assert row is not None
+    now: datetime = row[0]
+    return now
+
+
+def _moment(written: str | None, now: datetime) -> datetime | None:
+    """When ``90d``, ``12h`` or ``2w`` from now is, or a date (UTC)."""
     if written is None:
         return None
     try:
         if length := re.fullmatch(r"(\d{1,5})([hdw])", written.strip()):
-            found = datetime.now(UTC) + int(length[1]) * _UNITS[length[2]]
+            found = now + int(length[1]) * _UNITS[length[2]]
         else:
             found = datetime.fromisoformat(written)
             found = found if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise typer.BadParameter("write 90d, 12h, 2w or a date like 2027-01-31.", param_hint="--expires") from None
-    if found <= datetime.now(UTC):
+    if found <= now:
         raise typer.BadParameter("that is over already.", param_hint="--expires")
     return found
 
@@ -198,13 +207,13 @@ def _connection() -> Iterator["psycopg.Connection"]:
         raise CannotStart(f"The database does not answer: {str(error).splitlines()[0]}. Is WAMCP running?") from error
 
 
-def _state(row: object) -> str:
+def _state(row: object, now: datetime) -> str:
     revoked, expires = getattr(row, "revoked_at", None), getattr(row, "expires_at", None)
     if revoked is not None:
         return f"revoked {revoked:%Y-%m-%d}"
     if expires is None:
         return "valid"
-    return f"{'expired' if expires <= datetime.now(UTC) else 'valid until'} {expires:%Y-%m-%d %H:%M}Z"
+    return f"{'expired' if expires <= now else 'valid until'} {expires:%Y-%m-%d %H:%M}Z"
 
 
 def _say_or_fail(done: bool, token_id: int, sentence: str) -> None:

@@ -24,7 +24,7 @@ class Bytes(Protocol):
 class UploadRow(NamedTuple):
     """A file to be sent from the number that Meta calls ``phone_number_id``; ``size`` in bytes.
 
-    ``is_known`` says whether Meta will know ``media_id`` for another day.
+    ``is_known`` says whether Meta will know ``media_id`` for another day, ``read_at`` is when the database was asked.
     """
 
     phone_number_id: str
@@ -34,6 +34,7 @@ class UploadRow(NamedTuple):
     filename: str | None
     media_id: str | None
     is_known: bool
+    read_at: datetime
 
 
 def keep_upload(
@@ -78,7 +79,7 @@ def upload_of(connection: psycopg.Connection, row_id: int) -> UploadRow:
     """The file in this row. Raises :class:`NotStored` when there is no such row, or its bytes are not in the store."""
     row = connection.execute(
         "SELECT m.phone_number_id, m.storage_key_raw, m.size, m.mime_type, m.filename, m.media_id,"
-        " coalesce(m.media_id IS NOT NULL AND m.media_id_until > now() + interval '1 day', false)"
+        " coalesce(m.media_id IS NOT NULL AND m.media_id_until > now() + interval '1 day', false), now()"
         " FROM media m WHERE m.id = %s AND m.state = %s AND m.storage_key_raw IS NOT NULL AND m.size IS NOT NULL",
         [row_id, MediaState.STORED],
     ).fetchone()

@@ -1,11 +1,14 @@
 """Connections to Postgres: pools for reading, for the audit and for writing; each step commits where one can see it."""
 
+import select
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NewType
 from weakref import WeakSet
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg_pool import ConnectionPool
 
 from wamcp.metrics import Reading, read_at_scrape
@@ -17,13 +20,16 @@ ReadConnection = NewType("ReadConnection", psycopg.Connection)
 CONNECT_TIMEOUT_S = 3
 PREPARE_THRESHOLD = 5
 """A statement that a connection was asked so often is prepared."""
-# A server whose machine is gone says nothing: it is given up after ten seconds, not after Linux's quarter of an hour.
-NOTICES_SILENCE: dict[str, Any] = {
+CHECK_S = 1.0
+"""So soon an idle connection has to answer before it is used."""
+NETWORK: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+"""Parameters of libpq by which a connection to a server that nobody reaches any more ends in about ten seconds."""
 
 
 def open_pool(url: str, name: str, *, size: int = 4, prepares: bool = True) -> Pool:
@@ -40,17 +46,38 @@ def open_pool(url: str, name: str, *, size: int = 4, prepares: bool = True) -> P
         reconnect_timeout=CONNECT_TIMEOUT_S,
         kwargs={
             "autocommit": True,
-            "connect_timeout": CONNECT_TIMEOUT_S,
             "application_name": name,
             "prepare_threshold": PREPARE_THRESHOLD if prepares else None,
-            **NOTICES_SILENCE,
+            **NETWORK,
         },
-        check=ConnectionPool.check_connection,
+        check=check,
         name=name,
         open=True,
     )
     _pools.add(pool)
     return pool
+
+
+def check(connection: psycopg.Connection) -> None:
+    """Raises OperationalError unless the server answers within :data:`CHECK_S`.
+
+    The pool's own check waits for as long as a network that swallows everything keeps silent.
+    """
+    server, end = connection.pgconn, time.monotonic() + CHECK_S
+    poll = select.poll()
+    poll.register(server.socket, select.POLLIN)
+    server.send_query(b"")
+    server.flush()
+    while True:
+        while server.is_busy():
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                raise psycopg.OperationalError("the server does not answer")
+            server.consume_input()
+        result = server.get_result()
+        if result is None:
+            return
+        if result.status != ExecStatus.EMPTY_QUERY:
+            raise psycopg.OperationalError("the server ends the connection")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ _STABLE_SECONDS = 10.0
 _PASSING_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 _TELL_AGAIN_SECONDS = 1.0
+_LOOK_SECONDS, _STUCK_SECONDS = 2.0, 6.0
 
 _log = log.get(__name__)
 
@@ -37,6 +38,8 @@ class Child:
     """Ends what a predecessor left behind; called before each start and after the end."""
     is_passing: Callable[[], bool] | None = None
     """Whether its last death has a cause that passes by itself: then it is tried again at once, for ten seconds."""
+    is_stuck: Callable[[int], bool] | None = None
+    """Whether the process with this pid lives and will never work again; ended when that holds for six seconds."""
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class _Kept:
     due: float = 0
     failures: int = 0
     failing_since: float = 0
+    look_at: float = 0
+    stuck_since: float | None = None
 
 
 class Family:
@@ -80,15 +85,17 @@ class Family:
         return {self._guard.pid, *(kept.process.pid for kept in self._kept.values() if kept.process is not None)}
 
     def tend(self) -> float | None:
-        """Buries the dead and starts who is due; seconds until somebody is due, None when all are well."""
+        """Buries the dead and starts who is due; seconds until somebody is due or looked at, None for never."""
         now = time.monotonic()
         for kept in self._kept.values():
             if kept.process is not None and kept.process.poll() is not None:
                 self._bury(kept, now)
+            self._end_if_stuck(kept, now)
             if kept.process is None and kept.due <= now:
                 self._restart(kept)
         self._tell()
         waiting = [kept.due for kept in self._kept.values() if kept.process is None]
+        waiting += [kept.look_at for kept in self._kept.values() if kept.process is not None and kept.child.is_stuck]
         if not self._is_told:
             waiting.append(now + _TELL_AGAIN_SECONDS)
         return max(0.0, min(waiting) - time.monotonic()) if waiting else None
@@ -143,6 +150,19 @@ class Family:
         if now - kept.started >= _STABLE_SECONDS:
             kept.failures = 0
         self._postpone(kept, now)
+
+    def _end_if_stuck(self, kept: _Kept, now: float) -> None:
+        if kept.process is None or kept.child.is_stuck is None or now < kept.look_at:
+            return
+        kept.look_at = now + _LOOK_SECONDS
+        if not kept.child.is_stuck(kept.process.pid):
+            kept.stuck_since = None
+            return
+        kept.stuck_since = kept.stuck_since or now
+        if now - kept.stuck_since >= _STUCK_SECONDS:
+            _log.error("child_stuck", child=kept.child.name, pid=kept.process.pid)
+            kept.stuck_since = None
+            kept.process.kill()
 
     def _postpone(self, kept: _Kept, now: float) -> None:
         if kept.failures == 0:

@@ -130,6 +130,19 @@ def shares_memory_with_the_dead(cluster: Cluster) -> bool:
     return "pre-existing shared memory block" in tail(cluster.log, 3)
 
 
+def has_given_up(postmaster: int) -> bool:
+    """Whether a postmaster lives without a server behind it: nobody recovers, and nobody writes the log.
+
+    Postgres 18 is left like that, for good, when its recovery panics after a crash, as on a disk that fails.
+    """
+    process = Path(f"/proc/{postmaster}")
+    try:
+        children = (process / "task" / str(postmaster) / "children").read_text().split()
+    except OSError:
+        return False
+    return not any(title.startswith((b"postgres: startup", b"postgres: walwriter")) for title in map(_title, children))
+
+
 def wait_until_ready(cluster: Cluster, is_alive: Callable[[], bool], seconds: float = 120) -> None:
     """Waits for the first answer (crash recovery included). Raises :class:`CannotStart` with the log's last lines."""
     refused = ""
@@ -263,6 +276,13 @@ def _pid_in(lock: Path) -> int | None:
         return abs(int(lock.read_text().split("\n", 1)[0]))
     except (OSError, ValueError):
         return None
+
+
+def _title(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _is_postmaster(pid: int, cluster: Cluster) -> bool:

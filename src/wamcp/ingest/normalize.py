@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
-from wamcp.db.session import NOTICES_SILENCE
+from wamcp.db.session import NETWORK
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
@@ -25,6 +26,8 @@ SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
+LOST_TIMES = 20
+"""So many connections may be lost while one event is understood before that counts as dying of it."""
 SERVED_S = 5.0
 """A connection that lasted that long was a good one: the next is tried at once."""
 LAGS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3600.0)
@@ -46,22 +49,35 @@ class Queued(NamedTuple):
 Turn = Callable[[psycopg.Connection, int], None]
 
 
+class ConnectionLost(psycopg.OperationalError):
+    """The connection was lost while an event was understood alone."""
+
+    def __init__(self, event_id: int) -> None:
+        super().__init__("the connection was lost")
+        self.event_id = event_id
+
+
 def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
     """Works the queue off until ``stop``; stands by while another normalizer has the seat; survives the database.
 
     ``turn`` is called again and again with the connection and with how many events were worked on since.
     """
     turn = turn or (lambda _connection, _worked: None)
-    pause = FIRST_PAUSE_S
+    pause, losses, innocent = FIRST_PAUSE_S, Counter[int](), None
     while not stop.is_set():
         began = time.monotonic()
         try:
-            with psycopg.connect(
-                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer", **NOTICES_SILENCE
-            ) as connection:
+            with psycopg.connect(url, autocommit=True, application_name="wamcp normalizer", **NETWORK) as connection:
                 patient(connection)
+                _be_missed_soon(connection)
+                if innocent is not None:
+                    _take_back(connection, innocent)
+                    innocent = None
                 _serve(connection, stop, turn)
         except psycopg.OperationalError as error:
+            if isinstance(error, ConnectionLost):
+                losses[error.event_id] += 1
+                innocent = error.event_id if losses[error.event_id] < LOST_TIMES else None
             if time.monotonic() - began > SERVED_S:
                 pause = FIRST_PAUSE_S
             _log.warning("database_lost", reason=type(error).__name__, retry_in_s=pause)
@@ -140,6 +156,15 @@ def patient(connection: psycopg.Connection) -> None:
     )
 
 
+def _be_missed_soon(connection: psycopg.Connection) -> None:
+    """Has the server notice a network that died as soon as we do: until then nobody else, we included, has the seat."""
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM (VALUES ('tcp_keepalives_idle', '5'),"
+        " ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '10000'))"
+        " AS v (name, value)"
+    )
+
+
 def _serve(connection: psycopg.Connection, stop: threading.Event, turn: Turn) -> None:
     while not _take_seat(connection):
         turn(connection, 0)
@@ -168,15 +193,16 @@ def _take_seat(connection: psycopg.Connection) -> bool:
 
 
 def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
-    attempts = _start(connection, event.id)
-    if attempts >= ATTEMPTS:
-        _park(connection, event, ParkedKind.KILLED, f"The normalizer died of this event {ATTEMPTS - 1} times.")
-        return
     try:
+        if _start(connection, event.id) >= ATTEMPTS:
+            _park(connection, event, ParkedKind.KILLED, f"The normalizer died of this event {ATTEMPTS - 1} times.")
+            return
         apply(connection, [event])
     except Exception as error:
         if _is_trouble(error):
-            if not connection.closed and not isinstance(error, psycopg.errors.OutOfMemory):
+            if connection.closed:
+                raise ConnectionLost(event.id) from error
+            if not isinstance(error, psycopg.errors.OutOfMemory):
                 _take_back(connection, event.id)
             raise
         _log.exception("event_failed", event_id=event.id)
@@ -196,8 +222,8 @@ def _start(connection: psycopg.Connection, event_id: int) -> int:
 
 
 def _take_back(connection: psycopg.Connection, event_id: int) -> None:
-    """A full disk, say, is not the fault of the event that meets it: unlike a death, it is no attempt."""
-    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s", [event_id])
+    """A full disk or a broken network is not the fault of the event that meets it: unlike a death, it is no attempt."""
+    connection.execute("UPDATE started SET attempts = attempts - 1 WHERE event_id = %s AND attempts > 0", [event_id])
 
 
 def _is_trouble(error: Exception) -> bool:
@@ -208,7 +234,7 @@ def _is_trouble(error: Exception) -> bool:
 def _park(connection: psycopg.Connection, event: Queued, kind: ParkedKind, reason: str) -> None:
     facts = Facts(parked=[ParkedFact("", kind, reason, None)])
     with connection.transaction():
-        keep(connection, [Event(event.id, int(time.time()), facts)])
+        keep(connection, [Event(event.id, event.received_at, facts)])
         connection.execute("DELETE FROM webhook_queue WHERE event_id = %s", [event.id])
         connection.execute("DELETE FROM started WHERE event_id = %s", [event.id])
     _log.error("event_parked", event_id=event.id, kind=kind)

@@ -25,6 +25,8 @@ STUCK_S = 1.5
 PATIENCE_S = 1.75
 PATIENCE_WHILE_DOWN_S = 0.3
 DRAIN_S = 3.0
+TROUBLE_S = 30.0
+"""For so long what could not be kept tells that nothing can be, unless something is kept meanwhile."""
 
 _SWEEP_S = 0.1
 _RING_SPACING_S = 0.005
@@ -122,6 +124,7 @@ class Writer:
         self._tasks: list[asyncio.Task[None]] = []
         self._trouble: Counter[str] = Counter()
         self._reported_at = float("-inf")
+        self._refused: tuple[str, float] | None = None
 
     async def start(self) -> None:
         """Connects, and begins to keep; when Postgres is not there yet, goes on trying in the background."""
@@ -149,6 +152,16 @@ class Writer:
     def is_connected(self) -> bool:
         """Whether there is a connection to keep things through."""
         return any(flight.line.is_open for flight in self._flights)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why Postgres, though it answers, kept nothing of what came last, in a sentence; None after half a minute."""
+        if self._refused is None or self._loop.time() - self._refused[1] > TROUBLE_S:
+            return None
+        state = self._refused[0]
+        if state == "53100":
+            return "The database's disk is full: make room, and webhooks are kept again by themselves."
+        return f"The database cannot keep webhooks (SQLSTATE {state}): its log says why."
 
     def keep(self, body: bytes) -> asyncio.Future[KeepResult]:
         """Await the result: it comes after the commit that keeps ``body`` byte for byte.
@@ -269,6 +282,8 @@ class Writer:
                 raise
             if state.startswith(_WORLDLY) or len(batch) == 1:
                 self._trouble[_name(error)] += len(batch)
+                if state.startswith(_WORLDLY):
+                    self._refused = state, self._loop.time()
                 for item in batch:
                     item.refuse()
                 return
@@ -280,6 +295,7 @@ class Writer:
 
     def _tell(self, batch: Sequence[_Item], stored: Sequence[bytes] | None) -> None:
         new = set(stored or ())
+        self._refused = None
         if new:
             self._unrung.set()
         for item in batch:

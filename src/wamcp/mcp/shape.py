@@ -49,7 +49,7 @@ def conversation(view: ConversationView, grant: Grant) -> Answer:
         "last_message_at": minute(view.last_message_at),
         "message_count": view.message_count,
         "unanswered": view.unanswered,
-        "reply_window_open": _is_ahead(view.reply_window_open_until),
+        "reply_window_open": view.reply_window_open_until is not None,
     }
 
 
@@ -228,7 +228,3 @@ def writer(message: MessageView) -> str:
 def _say_cut(answer: Answer, cut: int) -> None:
     if cut:
         add_notice(answer, f"Cut at {MAX_TEXT} characters: {cut} message{'s' if cut > 1 else ''}.")
-
-
-def _is_ahead(moment: datetime | None) -> bool:
-    return moment is not None and moment > datetime.now(UTC)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import psycopg
 
@@ -26,13 +26,12 @@ def ensure_uploaded(graph: Graph, store: ReadStore, borrow: Borrow, row_id: int)
         row = upload_of(connection, row_id)
     if row.media_id is not None and row.is_known:
         return row.media_id
-    until = datetime.now(UTC) + timedelta(days=UPLOAD_DAYS)
     reply = _upload(graph, store, row)
     media_id = reply.data.get("id") if reply.is_fine and reply.data is not None else None
     if not isinstance(media_id, str) or not media_id:
         return reply._replace(data=None, reason="Meta took the file and gave no id for it") if reply.is_fine else reply
     with borrow() as connection:
-        note_uploaded(connection, row_id, media_id, until)
+        note_uploaded(connection, row_id, media_id, row.read_at + timedelta(days=UPLOAD_DAYS))
     return media_id
 
 

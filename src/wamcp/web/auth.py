@@ -33,6 +33,8 @@ HEADER = "X-Admin-Api-Key"
 AUDITED_PATHS = ("/admin", "/send")
 SENDING_PATHS = re.compile(r"/send(/.*)?|/admin/sends/[^/]*/retry")
 """What sends. Their answers go out even if they cannot be audited."""
+WITHHELD_NEVER = "/admin/health"
+"""Shows nobody's messages, and is asked most when the database cannot write."""
 _BROKEN = "Something went wrong here; the operator finds it in the log."
 STREAMED_PATHS = re.compile(r"/admin/media/[^/]+")
 """Whose answers are too large to be held here; they are audited before their first byte all the same."""
@@ -124,6 +126,9 @@ class Gate:
         try:
             await to_thread.run_sync(audit.write, self._auditor, entry)
         except NotAudited as error:
+            if entry.target == WITHHELD_NEVER:
+                _log.warning("health_not_audited", reason=type(error.__cause__).__name__)
+                return parts
             if SENDING_PATHS.fullmatch(entry.target):
                 # The message has gone, and its row in `sends` says who asked: without an answer people send it again.
                 _log.error("send_not_audited", target=entry.target, refs=entry.refs)

@@ -13,6 +13,7 @@ from wamcp.archive import house
 from wamcp.archive.asking import asking
 from wamcp.db.session import Pool
 from wamcp.errors import Misconfigured, StoreUnavailable, WamcpError
+from wamcp.ingest.receive import Writer
 from wamcp.settings import Settings
 from wamcp.storage import write as storage
 from wamcp.version import commit, version
@@ -82,10 +83,11 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether questions can be answered; the broker is told, but is not needed for that."""
+    """Whether questions can be answered and webhooks kept; the broker is told, but is not needed for that."""
 
     ready: bool
     postgres: Dependency
+    webhooks: Dependency
     redis: Dependency
     migrations_current: bool | None
 
@@ -98,13 +100,18 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
 def readyz(request: Request, response: Response) -> Readiness:
-    """Postgres answers and has this release's schema, or a newer one."""
+    """Postgres answers, has this release's schema, or a newer one, and did not refuse the webhooks that came last."""
     postgres, found = _postgres(request.app.state.reader)
-    ready = found is not None and found.migrations_current
+    webhooks = _webhooks(getattr(request.app.state, "writer", None))
+    ready = found is not None and found.migrations_current and webhooks.status != "failed"
     response.status_code = 200 if ready else 503
     current = found.migrations_current if found else None
     return Readiness(
-        ready=ready, postgres=postgres, redis=_redis(request.app.state.settings), migrations_current=current
+        ready=ready,
+        postgres=postgres,
+        webhooks=webhooks,
+        redis=_redis(request.app.state.settings),
+        migrations_current=current,
     )
 
 
@@ -165,6 +172,12 @@ def _postgres(reader: Pool) -> tuple[Dependency, _Found | None]:
     except WamcpError as error:
         return Dependency(status="failed", latency_ms=_ms(time.monotonic() - began), detail=str(error)), None
     return told, found
+
+
+def _webhooks(writer: Writer | None) -> Dependency:
+    if writer is None:
+        return Dependency(status="not configured")
+    return Dependency(status="failed" if writer.trouble else "ok", detail=writer.trouble)
 
 
 def _redis(settings: Settings) -> Dependency:
