@@ -81,6 +81,19 @@ class Stack:
         """Puts ``service`` back on that network, under its name."""
         self.run("docker", "network", "connect", "--alias", service, f"{PROJECT}_back", f"{PROJECT}-{service}-1")
 
+    def address(self, service: str) -> str:
+        """Where ``service`` is in the network of the data."""
+        return str(self.container(service)["NetworkSettings"]["Networks"][f"{PROJECT}_back"]["IPAddress"])
+
+    def mend_elsewhere(self, service: str, address: str) -> None:
+        """The same, but at another address than ``address``, at which there is nobody any more."""
+        stranger = f"{PROJECT}-stranger"
+        command = ("docker", "run", "-d", "--rm", "--name", stranger, "--network", f"{PROJECT}_back")
+        self.run(*command, "wamcp-api", "sleep", "600")  # which gets the first address that is free
+        self.mend(service)
+        self.run("docker", "rm", "-f", stranger)
+        assert self.address(service) != address
+
     def unwell(self, service: str, part: str) -> str:
         """What the health check of ``service`` says of ``part`` at this moment; nothing when all is well."""
         command = ("docker", "compose", "exec", "-T", service, "python", "/opt/wamcp/healthy.py", part)

@@ -1,6 +1,7 @@
 """Webhooks that come to the public port all the while, and whether what was promised for them is kept."""
 
 import asyncio
+import random
 import re
 import secrets
 import threading
@@ -17,8 +18,8 @@ from tests.e2e.meta import Connection, Ledger, wamid, webhook
 
 RATE = 20.0
 """Webhooks a second."""
-AGAIN_S = 0.5
-"""A webhook that was not answered with 200 comes again after so long."""
+AGAIN_S = (0.5, 8.0)
+"""A webhook that was not answered with 200 comes again after so long at first, and at the end."""
 TWICE_EVERY = 10
 """Every tenth comes a second time although it was acknowledged, as Meta does now and then."""
 REACH_S = 120.0
@@ -47,7 +48,7 @@ class Traffic:
         self._port = int(stack.compose("port", "api", "8001").strip().rpartition(":")[2])
         self._secret = secret.encode()
         self._rate = rate
-        self._padding = b" " * more_bytes
+        self._padding = bytes(random.choices(b" \t\r\n", k=more_bytes))  # no body can be compressed to nothing
         self._ledger = Ledger(ledger)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._come()))
@@ -124,6 +125,7 @@ class Traffic:
 
     async def _deliver(self, body: bytes, times: int) -> None:
         line = Connection(self._port, self._secret)
+        pause, at_most = AGAIN_S
         while times:
             began = time.monotonic()
             status = await line.post(body)
@@ -133,5 +135,6 @@ class Traffic:
                 times -= 1
             else:
                 line.close()
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+                pause = min(2 * pause, at_most)
         line.close()

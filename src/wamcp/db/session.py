@@ -6,6 +6,7 @@ from typing import NewType
 from weakref import WeakSet
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from wamcp.metrics import Reading, read_at_scrape
@@ -15,12 +16,17 @@ ReadConnection = NewType("ReadConnection", psycopg.Connection)
 """A connection of the reader's login: what is asked through it cannot write."""
 
 CONNECT_TIMEOUT_S = 3
+NOTICING = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+"""What one end of a connection needs to find out soon that the other is gone (seconds; the last in milliseconds).
+
+A network that was cut, or a server that is somewhere else now, tells nobody: Linux waits for a quarter of an hour.
+"""
 
 
 def open_pool(url: str, name: str, *, size: int = 4) -> Pool:
     """A pool of at most ``size`` autocommit connections that are checked before use; opens in the background."""
     pool: Pool = ConnectionPool(
-        url,
+        noticing(url),
         min_size=1,
         max_size=size,
         timeout=CONNECT_TIMEOUT_S,
@@ -38,6 +44,20 @@ def reading(pool: Pool) -> Iterator[ReadConnection]:
     """One connection for one question, in one read-only snapshot."""
     with pool.connection() as connection, connection.transaction():
         yield ReadConnection(connection)
+
+
+def noticing(url: str) -> str:
+    """``url`` with :data:`NOTICING`, unless it says otherwise itself."""
+    return make_conninfo("", **{**NOTICING, **conninfo_to_dict(url)})
+
+
+def be_noticed(connection: psycopg.Connection) -> None:
+    """Lets the server notice as soon when this end is gone: the locks of the session end with it."""
+    names = [name if name.startswith("tcp_") else f"tcp_{name}" for name in NOTICING]
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS t (name, value)",
+        [names, [str(value) for value in NOTICING.values()]],
+    )
 
 
 _pools: WeakSet[Pool] = WeakSet()

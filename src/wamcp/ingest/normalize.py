@@ -10,6 +10,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
+from wamcp.db.session import be_noticed, noticing
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
@@ -56,9 +57,10 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
         began = time.monotonic()
         try:
             with psycopg.connect(
-                url, autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
+                noticing(url), autocommit=True, connect_timeout=3, application_name="wamcp normalizer"
             ) as connection:
                 patient(connection)
+                be_noticed(connection)
                 _serve(connection, stop, turn)
         except psycopg.OperationalError as error:
             if time.monotonic() - began > SERVED_S:
