@@ -48,8 +48,9 @@ def checkout(directory: Path, commit: str = "") -> None:
         if path.name not in OF_THE_USER:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     if commit:
-        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
-        subprocess.run(["tar", "-x"], cwd=directory, input=archive, check=True)
+        archive = ["git", "-c", "tar.umask=0022", "archive", commit]  # modes as here, else nothing is found built
+        packed = subprocess.run(archive, cwd=ROOT, capture_output=True, check=True).stdout
+        subprocess.run(["tar", "-x"], cwd=directory, input=packed, check=True)
     else:
         listed = ["git", "ls-files", "-co", "--exclude-standard"]
         for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines():
