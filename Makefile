@@ -96,7 +96,7 @@ down: ## Stop and remove the containers; what they keep stays
 	@./scripts/stack.sh down
 
 .PHONY: test-containers
-test-containers: ## Build, run and break the containers with a real engine (about ten minutes; root on Debian)
+test-containers: ## Build, run and break the containers with a real engine (up to an hour; root on Debian)
 	@./scripts/test_containers.sh $(ARGS)
 
 .PHONY: bench-ingest

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,42 @@ class Stack:
         assert found, (words, lines)
         self.run("kill", "-STOP", *found)
         return found
+
+    def cut(self, service: str) -> None:
+        """Takes ``service`` off the network of the data, its only one, without a word to those who talk with it."""
+        self.run("docker", "network", "disconnect", f"{PROJECT}_back", f"{PROJECT}-{service}-1")
+
+    def mend(self, service: str) -> None:
+        """Puts ``service`` back on that network, under its name."""
+        self.run("docker", "network", "connect", "--alias", service, f"{PROJECT}_back", f"{PROJECT}-{service}-1")
+
+    def address(self, service: str) -> str:
+        """Where ``service`` is in the network of the data."""
+        return str(self.container(service)["NetworkSettings"]["Networks"][f"{PROJECT}_back"]["IPAddress"])
+
+    def mend_elsewhere(self, service: str, address: str) -> None:
+        """The same, but at another address than ``address``, at which there is nobody any more."""
+        stranger = f"{PROJECT}-stranger"
+        command = ("docker", "run", "-d", "--rm", "--name", stranger, "--network", f"{PROJECT}_back")
+        self.run(*command, "wamcp-api", "sleep", "600")  # which gets the first address that is free
+        self.mend(service)
+        self.run("docker", "rm", "-f", stranger)
+        assert self.address(service) != address
+
+    def unwell(self, service: str, part: str) -> str:
+        """What the health check of ``service`` says of ``part`` at this moment; nothing when all is well."""
+        command = ("docker", "compose", "exec", "-T", service, "python", "/opt/wamcp/healthy.py", part)
+        found = self.run(*command, check=False)
+        return "" if found.returncode == 0 else found.stderr or "no answer"
+
+    def asked_by_operator(self, path: str) -> str:
+        """What the admin API answers to the key in .env."""
+        key = re.findall(r"^ADMIN_API_KEY=(.+)$", (self.directory / ".env").read_text(), re.MULTILINE)[-1]
+        url = f"http://{self.compose('port', 'api', '8000').strip()}{path}"
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers={"X-Admin-Api-Key": key}), timeout=20
+        ) as answer:
+            return str(answer.read().decode())
 
 
 def until(condition: Callable[[], bool], within_s: float, otherwise: str) -> float:

@@ -39,6 +39,15 @@ def test_the_schema_of_the_next_release_is_good_enough_and_that_of_the_previous_
         connection.rollback()
 
 
+def test_the_schema_of_a_newer_release_is_left_as_it_is(settings: Settings) -> None:
+    """Going back to the previous release begins with its ``wamcp migrate``."""
+    newer = f"{int(HEAD) + 1:04d}"
+    with psycopg.connect(settings.direct_url(), autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = %s", [newer])
+        assert migrate(settings) == []
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(newer,)]
+
+
 def test_letters_inside_words_have_indexes_where_they_are_wanted(database_url: str) -> None:
     for _ in range(2):
         migrate(load({"DATABASE_URL": database_url, "WAMCP_SUBSTRING_INDEX": "true"}))

@@ -36,12 +36,16 @@ _CREATE_DATABASE = (
 def migrate(settings: Settings) -> list[str]:
     """Applies what is missing and creates both logins; returns SQL that a superuser still has to run.
 
-    Raises :class:`Misconfigured` when the database is not UTF-8 or does not fold non-ASCII letters.
+    The schema of a newer release is left as it is, so that going back to this one works. Raises
+    :class:`Misconfigured` when the database is not UTF-8 or does not fold non-ASCII letters.
     """
     url = settings.direct_url()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         _check_version(connection)
+        if newer := _newer(connection):
+            log.get(__name__).warning("schema_is_newer", found=newer, ours=head())
+            return []
         _upgrade(url)
         _check_letters(connection)
         if settings.substring_index:
@@ -104,6 +108,14 @@ def _apply(engine: Engine, revision: str) -> None:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+
+
+def _newer(connection: psycopg.Connection) -> str | None:
+    """The revision at which the database stands, when it is one that only a newer release knows."""
+    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row is not None and row[0] > head() else None
 
 
 def _check_version(connection: psycopg.Connection) -> None:

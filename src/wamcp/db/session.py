@@ -29,7 +29,10 @@ NETWORK: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""Parameters of libpq by which a connection to a server that nobody reaches any more ends in about ten seconds."""
+"""Parameters of libpq by which a connection to a server that nobody reaches any more ends in about ten seconds.
+
+A network that was cut, or a server that is somewhere else now, tells nobody: Linux waits for a quarter of an hour.
+"""
 
 
 def open_pool(url: str, name: str, *, size: int = 4, prepares: bool = True) -> Pool:
@@ -85,6 +88,15 @@ def reading(pool: Pool) -> Iterator[ReadConnection]:
     """One connection for one question, in one read-only snapshot."""
     with pool.connection() as connection, connection.transaction():
         yield ReadConnection(connection)
+
+
+def be_noticed(connection: psycopg.Connection) -> None:
+    """Lets the server notice as soon as we do that the other end is gone: the locks of the session end with it."""
+    limits = {name: value for name, value in NETWORK.items() if name != "connect_timeout"}
+    connection.execute(
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS t (name, value)",
+        [[name if name.startswith("tcp_") else f"tcp_{name}" for name in limits], [*map(str, limits.values())]],
+    )
 
 
 _pools: WeakSet[Pool] = WeakSet()

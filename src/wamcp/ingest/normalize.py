@@ -11,7 +11,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
-from wamcp.db.session import NETWORK
+from wamcp.db.session import NETWORK, be_noticed
 from wamcp.db.threads import sort_in_words
 from wamcp.ingest.erased import without_erased, write_back
 from wamcp.ingest.keep import Event, keep
@@ -69,7 +69,7 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
         try:
             with psycopg.connect(url, autocommit=True, application_name="wamcp normalizer", **NETWORK) as connection:
                 patient(connection)
-                _be_missed_soon(connection)
+                be_noticed(connection)
                 if innocent is not None:
                     _take_back(connection, innocent)
                     innocent = None
@@ -153,15 +153,6 @@ def patient(connection: psycopg.Connection) -> None:
     """Lifts the limits that a database may set for everybody: taking turns, and a rebuild, may last longer."""
     connection.execute(
         "SELECT set_config(name, '0', false) FROM unnest('{statement_timeout,lock_timeout}'::text[]) name"
-    )
-
-
-def _be_missed_soon(connection: psycopg.Connection) -> None:
-    """Has the server notice a network that died as soon as we do: until then nobody else, we included, has the seat."""
-    connection.execute(
-        "SELECT set_config(name, value, false) FROM (VALUES ('tcp_keepalives_idle', '5'),"
-        " ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '10000'))"
-        " AS v (name, value)"
     )
 
 

@@ -7,7 +7,7 @@ import psycopg
 
 from wamcp import log
 from wamcp.db.columns import array
-from wamcp.db.session import CONNECT_TIMEOUT_S
+from wamcp.db.session import NETWORK, be_noticed
 from wamcp.ingest.erasing.files import delete_objects, note_objects
 from wamcp.ingest.erasing.rows import forget_files, forget_messages
 from wamcp.ingest.erasing.work import count
@@ -40,7 +40,8 @@ def purge(settings: Settings, store: WriteStore, goes_on: GoesOn) -> dict[str, i
     """
     done = Purged()
     # The lock is the session's: a transaction pooler would leave it with a connection that is somebody else's by then.
-    with psycopg.connect(settings.direct_url(), autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+    with psycopg.connect(settings.direct_url(), autocommit=True, **NETWORK) as connection:
+        be_noticed(connection)
         if connection.execute("SELECT pg_try_advisory_lock(%s)", [_PURGING]).fetchone() != (True,):
             return {}
         try:
