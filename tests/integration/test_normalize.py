@@ -275,10 +275,16 @@ normalize.run(sys.argv[1], threading.Event())
 
 
 @pytest.mark.fault(10)
-def test_an_event_that_kills_the_normalizer_is_parked_at_the_third_attempt(
-    db: psycopg.Connection, database_url: str, record_property: Callable[[str, object], None]
+@pytest.mark.parametrize(("neighbours", "of_it"), [(2, 2), (170, 3)])
+def test_an_event_that_kills_the_normalizer_is_parked_soon(
+    db: psycopg.Connection,
+    database_url: str,
+    neighbours: int,
+    of_it: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    queue(db, message_event("wamid.1", "fine"), message_event("wamid.2", "deadly"), message_event("wamid.3", "fine"))
+    bodies = [message_event(f"wamid.{number}", "fine") for number in range(neighbours)]
+    queue(db, *bodies[: neighbours // 2], message_event("wamid.deadly", "deadly"), *bodies[neighbours // 2 :])
     deaths = 0
     process = subprocess.Popen([sys.executable, "-c", DEADLY, database_url], stderr=subprocess.DEVNULL)
     try:
@@ -293,10 +299,13 @@ def test_an_event_that_kills_the_normalizer_is_parked_at_the_third_attempt(
     finally:
         process.kill()
         process.wait()
-    assert deaths == 2
+    assert deaths == of_it
     assert rows(db, "SELECT kind FROM parked") == [("killed",)]
-    assert rows(db, "SELECT count(*) FROM messages") == [(2,)]
-    record_property("figure", f"a deadly event among 3: parked after {deaths} deaths, 2 of 2 neighbours understood")
+    assert rows(db, "SELECT count(*) FROM messages") == [(neighbours,)]
+    assert rows(db, "SELECT count(*) FROM started") == [(0,)]
+    record_property(
+        "figure", f"a deadly event and {neighbours}: parked after {deaths} deaths, all neighbours understood"
+    )
 
 
 def test_a_second_normalizer_stands_by_and_takes_over(db: psycopg.Connection, database_url: str) -> None:

@@ -25,6 +25,8 @@ BATCH_BYTES = 16_000_000
 SILENCE_S = 0.2
 SORT_AFTER_EVENTS = 1000
 ATTEMPTS = 3
+FEW_EVENTS = 50
+"""So many are tried together where one of them may be deadly."""
 FIRST_PAUSE_S = 0.1
 LOST_TIMES = 20
 """So many connections may be lost while one event is understood before that counts as dying of it."""
@@ -88,8 +90,8 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
 def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
     """Understands one batch of the queue and returns how many events it had; 0 when the queue is empty.
 
-    A batch is one transaction. One that fails, and with ``alone`` every batch, is worked event by event, so that only
-    the events that cannot be understood are parked.
+    A batch is one transaction. One that fails, and with ``alone`` every batch, is worked in small parts, and a part that
+    fails or in which a normalizer died event by event, so that only the events that cannot be understood are parked.
     """
     queued = claim(connection)
     if not queued:
@@ -103,8 +105,9 @@ def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
             if _is_trouble(error):
                 raise
             _log.warning("batch_failed", events=len(queued), reason=type(error).__name__)
-    for event in queued:
-        _apply_alone(connection, event)
+    few = len(queued) <= FEW_EVENTS
+    for first in range(0, len(queued), FEW_EVENTS):
+        _apply_few(connection, queued[first : first + FEW_EVENTS], at_once=not few)
     return len(queued)
 
 
@@ -163,7 +166,7 @@ def _serve(connection: psycopg.Connection, stop: threading.Event, turn: Turn) ->
             return
     connection.execute(f"LISTEN {BELL}")
     _log.info("normalizer_started")
-    alone = True  # the batch in which a predecessor may have died is looked at event by event
+    alone = True  # the batch in which a predecessor may have died is not tried as a whole again
     unsorted = 0
     while not stop.is_set():
         worked = work_off(connection, alone=alone)
@@ -181,6 +184,30 @@ def _serve(connection: psycopg.Connection, stop: threading.Event, turn: Turn) ->
 def _take_seat(connection: psycopg.Connection) -> bool:
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_SEAT]).fetchone()
     return row == (True,)
+
+
+def _apply_few(connection: psycopg.Connection, queued: Sequence[Queued], at_once: bool) -> None:
+    """One by one, or ``at_once`` unless a normalizer tried that before and died of one of them."""
+    if at_once and _note(connection, queued):
+        try:
+            apply(connection, queued)
+            return
+        except Exception as error:
+            if _is_trouble(error):
+                raise
+    for event in queued:
+        _apply_alone(connection, event)
+
+
+def _note(connection: psycopg.Connection, queued: Sequence[Queued]) -> bool:
+    """Notes that these are about to be tried together; False when one of them was noted before."""
+    with connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = off")
+        noted = connection.execute(
+            "INSERT INTO started (event_id, attempts) SELECT u, 0 FROM unnest(%s::bigint[]) u ON CONFLICT DO NOTHING",
+            [array([event.id for event in queued])],
+        )
+    return noted.rowcount == len(queued)
 
 
 def _apply_alone(connection: psycopg.Connection, event: Queued) -> None:
