@@ -28,7 +28,7 @@ test-faults: setup ## Break each part while webhooks come, and print what was lo
 	@./scripts/test.sh -m fault $(ARGS)
 
 .PHONY: check
-check: setup ## Format, lint, types, import contracts, size budget, docs and unit tests: about a minute
+check: setup ## Format, lint, types, import contracts, size budget, secrets, docs and unit tests: about three minutes
 	@./scripts/check.sh
 
 .PHONY: format
@@ -88,7 +88,7 @@ restore: ## Bring a backup back (FROM=backups/..., REPLACE=1 to give up what is 
 	@REPLACE="$(REPLACE)" ./scripts/stack_backup.sh restore "$(FROM)"
 
 .PHONY: upgrade
-upgrade: ## Save everything, build this release, migrate beside the old one, and change over
+upgrade: ## Build this release, save everything, migrate beside the old one, and change over
 	@./scripts/stack.sh upgrade
 
 .PHONY: down

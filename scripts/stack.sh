@@ -143,8 +143,8 @@ case "${1:-}" in
   scale) prepare; build keep; up --no-recreate --scale "worker=${2:?say how many: make scale WORKERS=3}" ;;
   upgrade)
     prepare
-    ./scripts/stack_backup.sh backup
     build
+    ./scripts/stack_backup.sh backup
     compose run --rm -T migrate
     up ;;
   *) fail "usage: $0 dev|tunnel|dev-tunnel|tunnel-url|tunnel-logs|down|logs|status|migrate|smoke|scale N|upgrade" ;;

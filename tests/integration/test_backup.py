@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic import command
+from sqlalchemy.pool import NullPool
 
 from tests.s3_servers import serving
 from tests.understanding import rows, understand
@@ -18,7 +20,8 @@ from wamcp.backup.bring_back import bring_back, check, try_out
 from wamcp.backup.make import back_up
 from wamcp.backup.programs import pick
 from wamcp.db.content import checksum
-from wamcp.db.migrate import migrate
+from wamcp.db.migrate import _config, engine_of, migrate
+from wamcp.db.revision import HEAD
 from wamcp.embedded.scratch import TemporaryPostgres
 from wamcp.errors import BackupFailed, Rejected
 from wamcp.ingest.normalize import work_off
@@ -85,6 +88,23 @@ def test_a_backup_comes_back_with_the_same_checksum(
         understand(restored, message_event("w.9", "goes on"))
         assert rows(restored, "SELECT count(*) FROM messages WHERE tsv @@ to_tsquery('public.wa', 'ola')") == [(3,)]
     assert verify(target)[1] == []
+
+
+def test_the_schema_of_the_release_before_is_saved_and_comes_back_as_ours(
+    db: psycopg.Connection, database_url: str, store: DirectoryWriter, target: str, bins: list[Path], tmp_path: Path
+) -> None:
+    with engine_of(database_url, poolclass=NullPool).begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+    manifest = back_up(database_url, store, tmp_path / "backup", bins)
+    assert (manifest.revision, manifest.checksum) == ("0004", {})
+    elsewhere = DirectoryWriter(tmp_path / "elsewhere")
+    _, differences = bring_back(load({"DATABASE_URL": target}), elsewhere, tmp_path / "backup", bins, into_empty=True)
+    assert differences == []
+    with psycopg.connect(target, autocommit=True) as restored:
+        assert rows(restored, "SELECT version_num FROM alembic_version") == [(HEAD,)]
+        assert rows(restored, "SELECT count(*) FROM messages") == [(5,)]
 
 
 def test_the_second_time_only_what_is_new_is_copied_and_what_is_gone_is_dropped(

@@ -12,6 +12,7 @@ from psycopg import sql
 from wamcp.backup import programs
 from wamcp.backup.manifest import NAME, Manifest, keys, read, settle, sha256_of, write
 from wamcp.db.content import checksum
+from wamcp.db.revision import HEAD
 from wamcp.errors import BackupFailed, NotStored
 from wamcp.storage.directory.write import DirectoryWriter
 from wamcp.storage.read import ReadStore
@@ -90,10 +91,12 @@ def _dump(connection: psycopg.Connection, url: str, to: Path, bins: list[Path]) 
             "SELECT DISTINCT storage_key_raw FROM media WHERE storage_key_raw IS NOT NULL AND state = 'stored'"
             " ORDER BY 1"
         ).fetchall()
+        revision = _one(connection, "SELECT version_num FROM alembic_version")
+        content = checksum(connection) if revision == HEAD else {}
         return _Snapshot(
             server,
-            _one(connection, "SELECT version_num FROM alembic_version"),
-            {table: [rows, value] for table, (rows, value) in checksum(connection).items()},
+            revision,
+            {table: [rows, value] for table, (rows, value) in content.items()},
             _counts(connection),
             [row[0] for row in named],
         )

@@ -17,6 +17,8 @@ FORMAT = 1
 class Manifest:
     """One backup. ``checksum`` is the archive's by table (rows, hash), ``rows`` counts every table.
 
+    The checksum is empty when the archive had the schema of another release, as before an upgrade.
+
     ``objects_file`` lists the objects, a key and a size in bytes on each line. ``gone`` counts objects that a row named
     when the database was read, and that nobody named any more when they were to be copied.
     """

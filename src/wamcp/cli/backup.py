@@ -63,9 +63,10 @@ def _report(differences: list[str]) -> None:
 
 
 def _told(manifest: "Manifest") -> str:
+    checksum = f", checksum {manifest.checksum['all'][1]}" if manifest.checksum else ""
     return (
         f"schema {manifest.revision}, {sum(manifest.rows.values()):,} rows in {manifest.database_bytes:,} bytes,"
-        f" {manifest.objects:,} objects of {manifest.objects_bytes:,} bytes, checksum {manifest.checksum['all'][1]}."
+        f" {manifest.objects:,} objects of {manifest.objects_bytes:,} bytes{checksum}."
     )
 
 

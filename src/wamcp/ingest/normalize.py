@@ -90,8 +90,8 @@ def run(url: str, stop: threading.Event, turn: Turn | None = None) -> None:
 def work_off(connection: psycopg.Connection, *, alone: bool = False) -> int:
     """Understands one batch of the queue and returns how many events it had; 0 when the queue is empty.
 
-    A batch is one transaction. One that fails, and with ``alone`` every batch, is worked in small parts, and a part that
-    fails or in which a normalizer died event by event, so that only the events that cannot be understood are parked.
+    A batch is one transaction. One that fails, and with ``alone`` every batch, is worked in small parts, and a part
+    that fails, or in which a normalizer died, event by event: only what cannot be understood is parked.
     """
     queued = claim(connection)
     if not queued:
