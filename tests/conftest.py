@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from wamcp.db.logins import create_logins
 from wamcp.db.migrate import migrate
@@ -12,6 +13,11 @@ from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory,
 from wamcp.settings import Settings, load
 
 pytest_plugins = ["tests.fault_report"]
+
+
+# An example that met a busy machine is no fault; a test that hangs has a time-out of its own.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

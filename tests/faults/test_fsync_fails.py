@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.figures import PATIENCE
 from tests.e2e.house import DRAIN_S, eventually
 from tests.e2e.meta import Ledger, Meta, webhook
 from tests.faults.failing_disk import can_be_built, failing_disk
 from tests.faults.running import all_run, ask, tally, understood_if_asked, up
 from wamcp.embedded.scratch import temporary_directory
 
-ANSWER_S = 2.0
+ANSWER_S = 2.0 * PATIENCE
 FAILS_S = 6.0
-WELL_S = 30.0
+WELL_S = 30.0 * PATIENCE
 RUN = 0x7E10
 
 pytestmark = [

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.api_process import KEY, SECRET, Served, serving
+from tests.e2e.figures import PATIENCE
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta, webhook
 from tests.faults.proxy import Fault, Proxy, between
@@ -24,8 +25,8 @@ from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory
 from wamcp.settings import load
 
-ANSWER_S = 2.0
-WELL_S = 30.0
+ANSWER_S = 2.0 * PATIENCE
+WELL_S = 30.0 * PATIENCE
 DARK_S = 5.0
 AWAY_S = 0.1
 

@@ -66,13 +66,18 @@ def test_an_admin_key_gets_its_scopes_and_its_end(database_url: str, tmp_path: P
         ("--kind admin --scope ,", "no scope is named"),
         ("--scope read", "--kind admin"),
         ("--kind admin --expires soon", "90d"),
-        ("--kind admin --expires 2020-01-01", "over already"),
         ("--kind admin --expires 2w --expires-days 3", "not both"),
     ],
 )
 def test_a_wrong_scope_or_end_is_a_sentence_and_no_token(wrong: str, told: str) -> None:
     done = CliRunner().invoke(token.app, ["create", "--label", "shop", *wrong.split()], env={"COLUMNS": "200"})
     assert done.exit_code == 2 and "wamcp_" not in done.output and told in " ".join(done.output.split())
+
+
+def test_an_end_that_is_over_is_a_sentence_and_no_token(database_url: str, tmp_path: Path) -> None:
+    given = ["create", "--label", "x", "--kind", "admin", "--expires", "2020-01-01"]
+    done = wamcp("token", *given, cwd=tmp_path, DATABASE_URL=database_url)
+    assert done.returncode == 2 and "wamcp_" not in done.stdout and "over already" in done.stderr
 
 
 def test_a_list_of_numbers_without_a_number_does_not_mean_all(database_url: str, tmp_path: Path) -> None:

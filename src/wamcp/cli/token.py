@@ -63,6 +63,7 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
         raise typer.BadParameter("Claude's door only reads; scopes are for --kind admin.", param_hint="--scope")
     if expires and expires_days:
         raise typer.BadParameter("give --expires or --expires-days, not both.", param_hint="--expires")
+    given = _length_or_date(expires or (f"{expires_days}d" if expires_days else None))
     new = tokens.NewToken(
         kind=kind,
         label=label,
@@ -75,8 +76,7 @@ def create(  # noqa: PLR0913 - one argument for each option of the command
     )
     with _connection() as connection:
         # It is the database that refuses an expired token: its clock says what the length begins with.
-        expires_at = _moment(expires or (f"{expires_days}d" if expires_days else None), _now(connection))
-        print(tokens.create(connection, replace(new, expires_at=expires_at)))
+        print(tokens.create(connection, replace(new, expires_at=_end(given, _now(connection)))))
 
 
 @app.command("list")
@@ -174,21 +174,25 @@ def _now(connection: "psycopg.Connection") -> datetime:
     return now
 
 
-def _moment(written: str | None, now: datetime) -> datetime | None:
-    """When ``90d``, ``12h`` or ``2w`` from now is, or a date (UTC)."""
+def _length_or_date(written: str | None) -> timedelta | datetime | None:
+    """What ``90d``, ``12h``, ``2w`` or a date (UTC) means."""
     if written is None:
         return None
     try:
         if length := re.fullmatch(r"(\d{1,5})([hdw])", written.strip()):
-            found = now + int(length[1]) * _UNITS[length[2]]
-        else:
-            found = datetime.fromisoformat(written)
-            found = found if found.tzinfo else found.replace(tzinfo=UTC)
+            return int(length[1]) * _UNITS[length[2]]
+        found = datetime.fromisoformat(written)
     except (ValueError, OverflowError):
         raise typer.BadParameter("write 90d, 12h, 2w or a date like 2027-01-31.", param_hint="--expires") from None
-    if found <= now:
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _end(given: timedelta | datetime | None, now: datetime) -> datetime | None:
+    """When a key ends that is made ``now``."""
+    end = now + given if isinstance(given, timedelta) else given
+    if end is not None and end <= now:
         raise typer.BadParameter("that is over already.", param_hint="--expires")
-    return found
+    return end
 
 
 @contextmanager
