@@ -41,6 +41,8 @@ def celery_app(redis_url: str) -> Celery:
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            # Whoever rings does not wait for a broker that is gone: the sweep rings again. Consumers try for ever.
+            "max_retries": 0,
         },
     )
     return app
