@@ -81,6 +81,15 @@ up() {
   fi
 }
 
+# What takes webhooks goes first, with nothing else starting beside it: so they have to be sent again for seconds only.
+exchange() {
+  for service in door api; do
+    [ -z "$(compose --profile '*' ps -q "$service")" ] ||
+      compose --profile '*' up -d --no-deps --wait --wait-timeout 300 "$service" ||
+      fail "The new $service did not become healthy: see \`make logs\`. Going back: docs/operations.md."
+  done
+}
+
 port() { compose port "$1" "$2" 2>/dev/null || true; }
 
 dev() {
@@ -146,6 +155,7 @@ case "${1:-}" in
     build
     ./scripts/stack_backup.sh backup
     compose run --rm -T migrate
+    exchange
     up ;;
   *) fail "usage: $0 dev|tunnel|dev-tunnel|tunnel-url|tunnel-logs|down|logs|status|migrate|smoke|scale N|upgrade" ;;
 esac

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from tests.mcp_harness import free_port
 
@@ -27,14 +28,18 @@ class Served:
     log: Path
 
 
-def accepts(port: int) -> bool:
-    with socket.socket() as trying:
-        return trying.connect_ex(("127.0.0.1", port)) == 0
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 @contextmanager
-def serving(database_url: str, directory: Path, *, files: int | None = None, **more: str) -> Iterator[Served]:
-    """The api process on two ports, allowed so many open ``files``."""
+def serving(
+    database_url: str, directory: Path, *, files: int | None = None, ready: bool = True, **more: str
+) -> Iterator[Served]:
+    """The api process on two ports, allowed so many open ``files``, once it answers if ``ready``."""
     ports = free_port(), free_port()
     given = {
         "DATABASE_URL": database_url,
@@ -60,7 +65,7 @@ def serving(database_url: str, directory: Path, *, files: int | None = None, **m
         )
         try:
             deadline = time.monotonic() + 90
-            while not all(map(accepts, ports)) and time.monotonic() < deadline:
+            while ready and not all(map(answers, ports)) and time.monotonic() < deadline:
                 assert process.poll() is None, path.read_text()
                 time.sleep(0.05)
             yield Served(*ports, process, path)

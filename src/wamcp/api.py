@@ -1,36 +1,29 @@
-"""The api process: the door, the admin API and Claude's door in one ASGI application on two ports."""
+"""The api process: the door, the admin API and Claude's door in one ASGI application on two ports.
+
+The door opens first: what answers questions takes seconds to import, and webhooks come meanwhile.
+"""
 
 import asyncio
 import contextlib
+import json
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio.to_thread
 import uvicorn
 
 from wamcp import log
-from wamcp.access.doorkeeper import Doorkeeper
-from wamcp.access.tokens import TokenCache
-from wamcp.db.logins import audit_url, reader_url
-from wamcp.db.session import open_pool
 from wamcp.errors import CannotStart
 from wamcp.ingest.receive import Writer
-from wamcp.mcp.server import Behind, create_mcp_app
-from wamcp.sending.desk import Desk
-from wamcp.sending.means import means_of
 from wamcp.settings import Settings, networks
-from wamcp.storage.read import open_store
-from wamcp.version import version
-from wamcp.vocabulary import TokenKind
-from wamcp.web.app import create_app
 from wamcp.web.connections import IDLE_S, count_noise, patient_to_a_point, raise_descriptor_limit
 from wamcp.web.door import Door
 from wamcp.web.forwarded import put_client
-from wamcp.web.metrics import expose_door
-from wamcp.web.request_id import RequestId
+
+if TYPE_CHECKING:
+    from wamcp.answers import Answers
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,8 +34,6 @@ Part = Literal["door", "answers"]
 WEBHOOK = "/webhooks/whatsapp"
 HEALTH = "/healthz"
 MCP = "/mcp"
-READER_CONNECTIONS = 4
-AUDIT_CONNECTIONS = 2
 QUESTION_THREADS = 2
 SWITCH_INTERVAL_S = 0.0005
 
@@ -59,8 +50,9 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
         settings = settings.model_copy(update={"public_port": sockets[1].getsockname()[1]})  # 0 asked for any
     room = raise_descriptor_limit(settings.max_connections * len(sockets)) // len(sockets)
     count_noise()
+    api = Api(settings, only)
     config = uvicorn.Config(
-        Api(settings, only),
+        api,
         loop="uvloop",
         http=patient_to_a_point(room),
         ws="none",
@@ -73,20 +65,29 @@ def serve(settings: Settings, *, only: Part | None = None) -> None:
         backlog=2048,
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run(sockets=sockets)
+    server = uvicorn.Server(config)
+    api.end = lambda: setattr(server, "should_exit", True)
+    server.run(sockets=sockets)
+    if api.failure is not None:
+        raise api.failure
 
 
 class Api:
-    """Sends each request to the part that answers it; the public port leads to the webhook and ``/healthz`` alone."""
+    """Sends each request to the part that answers it; the public port leads to the webhook and ``/healthz`` alone.
+
+    When what answers questions cannot be opened, ``failure`` says why and ``end`` is called.
+    """
 
     def __init__(self, settings: Settings, only: Part | None = None) -> None:
+        self.end: Callable[[], None] = lambda: None
+        self.failure: BaseException | None = None
         self._settings = settings
         self._only = only
         self._trusted = networks(settings.trusted_proxies)
         self._public_paths = {WEBHOOK, HEALTH} | _extra_public_paths(settings)
-        self._door: App | None = None
-        self._mcp: App | None = None
-        self._web: App = _not_found
+        self._door: App = _not_found
+        self._mcp: App = _starting
+        self._web: App = _starting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -100,11 +101,9 @@ class Api:
         if server and server[1] == self._settings.public_port and path not in self._public_paths:
             return _not_found
         if path == WEBHOOK:
-            return self._door or _not_found
+            return self._door
         put_client(scope, self._trusted)
-        if path == MCP:
-            return self._mcp or _not_found
-        return self._web
+        return self._mcp if path == MCP else self._web
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
@@ -116,33 +115,36 @@ class Api:
                 await writer.start()
                 stack.push_async_callback(writer.stop)
                 self._door = Door(self._settings, writer)
-            await self._open_answers(stack, writer)
+            await stack.enter_async_context(self._answering_soon(writer))
             _say_callback_url(self._settings)
             yield
 
-    async def _open_answers(self, stack: contextlib.AsyncExitStack, writer: Writer | None) -> None:
-        told, prepares = self._settings, not self._settings.is_pooled()
-        reader = open_pool(reader_url(told), "wamcp reader", size=READER_CONNECTIONS, prepares=prepares)
-        auditor = open_pool(audit_url(told), "wamcp audit", size=AUDIT_CONNECTIONS, prepares=prepares)
-        stack.push_async_callback(asyncio.to_thread, reader.close)
-        stack.push_async_callback(asyncio.to_thread, auditor.close)
-        self._web = web = create_app(self._settings, reader, auditor)
-        web.state.writer = writer
-        if self._only != "door":
-            means = await asyncio.to_thread(stack.enter_context, means_of(self._settings, "wamcp sends", connections=8))
-            web.state.sending = Desk(means)
-            tokens = TokenCache(reader, TokenKind.MCP)
-            keeper = Doorkeeper(tokens, door="mcp", per_minute=self._settings.mcp_rate)
-            expose_door("mcp", keeper)
-            mcp = create_mcp_app(
-                Behind(reader, auditor, open_store(self._settings)),
-                keeper,
-                version=version(),
-                allowed_hosts=_public_host(self._settings),
-                allowed_origins=[self._settings.public_base_url] if self._settings.public_base_url else [],
-            )
-            await stack.enter_async_context(mcp.lifespan())
-            self._mcp = RequestId(mcp)
+    @contextlib.asynccontextmanager
+    async def _answering_soon(self, writer: Writer | None) -> AsyncIterator[None]:
+        """Opens what answers in a task of its own, since what is opened in a task has to be closed in it."""
+        ending = asyncio.Event()
+        task = asyncio.create_task(self._answer(writer, ending))
+        task.add_done_callback(self._note_failure)
+        yield
+        ending.set()
+        await asyncio.wait([task])
+
+    async def _answer(self, writer: Writer | None, ending: asyncio.Event) -> None:
+        answers = await asyncio.to_thread(_import_answers)
+        async with answers(self._settings, writer, door_only=self._only == "door") as (web, mcp):
+            self._web, self._mcp = web, mcp or _not_found
+            await ending.wait()
+
+    def _note_failure(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (failure := task.exception()):
+            self.failure = failure
+            self.end()
+
+
+def _import_answers() -> "Callable[..., contextlib.AbstractAsyncContextManager[Answers]]":
+    from wamcp.answers import answering
+
+    return answering
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -164,10 +166,6 @@ def _extra_public_paths(settings: Settings) -> set[str]:
     return wanted
 
 
-def _public_host(settings: Settings) -> list[str]:
-    return [host] if settings.public_base_url and (host := urlsplit(settings.public_base_url).hostname) else []
-
-
 def _say_callback_url(settings: Settings) -> None:
     base = settings.public_base_url or "https://<set PUBLIC_BASE_URL to your public address>"
     _log.info(f"Webhook Callback URL for Meta: {base}{WEBHOOK}")
@@ -185,3 +183,10 @@ async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     await send({"type": "http.response.start", "status": 404, "headers": headers})
     await send({"type": "http.response.body", "body": b"Nothing is served here.\n"})
+
+
+async def _starting(_scope: Scope, _receive: Receive, send: Send) -> None:
+    told = {"error": "starting", "detail": "WAMCP has just been started and answers in a few seconds; try again then."}
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(told).encode()})

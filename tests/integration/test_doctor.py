@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 from tests.mcp_harness import free_port
 from tests.running import COMMAND, bare, processes, with_logins
 from wamcp.db.migrate import migrate
-from wamcp.doctor import run
+from wamcp.doctor import here, run
 from wamcp.doctor.account import MESSAGE_FIELDS
 from wamcp.doctor.finding import Finding, Status
 from wamcp.doctor.here import judge_disk
@@ -230,6 +230,29 @@ def test_an_address_that_is_somebody_elses_is_named(house: House) -> None:
 def test_something_else_on_the_port_is_named(house: House) -> None:
     found = house.one("api", WAMCP_PORT=house.meta.url.rpartition(":")[2])
     assert found.status == Status.FAILED and "is not WAMCP" in found.said
+
+
+@pytest.mark.parametrize("times", [3, 10_000], ids=["a moment", "for ever"])
+def test_an_api_that_is_starting_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    class Starting(BaseHTTPRequestHandler):
+        asked = 0
+
+        def do_GET(self) -> None:
+            Starting.asked += 1
+            begins = Starting.asked <= times
+            self.send_response(503 if begins else 200)
+            self.end_headers()
+            self.wfile.write(b'{"error":"starting"}' if begins else b'{"status":"ok"}')
+
+    monkeypatch.setattr(here, "STARTING_S", 2.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Starting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = house.one("api", WAMCP_PORT=str(server.server_port))
+        server.shutdown()
+    if times == 3:
+        assert (found.status, Starting.asked) == (Status.OK, 4)
+    else:
+        assert found.status == Status.FAILED and "starting for 2 s" in found.said and "log" in (found.fix or "")
 
 
 def test_a_broker_without_a_worker_is_a_warning(house: House) -> None:

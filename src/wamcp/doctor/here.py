@@ -1,11 +1,12 @@
 """The checks of this machine: settings, the api that runs here, its secret, and the place of the objects."""
 
 import shutil
+import time
 from pathlib import Path
 
 from wamcp.doctor.case import Case
 from wamcp.doctor.finding import Said, failed, ok, skipped, warning
-from wamcp.doctor.http import look
+from wamcp.doctor.http import Answer, look
 from wamcp.doctor.place import WEBHOOK
 from wamcp.errors import Misconfigured
 from wamcp.safety import PLACEHOLDERS, echo_list, refusals
@@ -15,6 +16,7 @@ from wamcp.whatsapp.signature import sign
 
 NEEDED = ("access_token", "app_secret", "waba_id", "phone_number_id", "verify_token", "admin_api_key")
 EMPTY_EVENT = b'{"object":"whatsapp_business_account","entry":[]}'
+STARTING_S = 30.0
 DISK_WARN, DISK_FAIL = 0.10, 0.02
 _SETUP = "run `wamcp setup`: it asks for what only you know, makes the rest, and writes .env"
 
@@ -75,8 +77,15 @@ def echo(case: Case) -> Said:
 
 
 def api(case: Case) -> Said:
-    """The api runs here."""
-    answer = look("GET", f"{case.place.api_url}/healthz", here=True)
+    """The api runs here. While it starts it is waited for."""
+    given_up = time.monotonic() + STARTING_S
+    while _is_starting(answer := look("GET", f"{case.place.api_url}/healthz", here=True)):
+        if time.monotonic() > given_up:
+            return failed(
+                f"it has been starting for {STARTING_S:.0f} s and answers webhooks alone",
+                "see in its log what it waits for",
+            )
+        time.sleep(0.2)
     if answer.status == 200 and '"status"' in answer.text:
         return ok(f"answers at {case.place.api_url}")
     if answer.status == 0:
@@ -88,6 +97,11 @@ def api(case: Case) -> Said:
         f"what answers at {case.place.api_url} is not WAMCP (HTTP {answer.status})",
         "set WAMCP_PORT to the port of WAMCP, or stop the other program and start WAMCP",
     )
+
+
+def _is_starting(answer: Answer) -> bool:
+    """Whether it is an api that takes webhooks and will soon answer the rest, too."""
+    return answer.status == 503 and '"starting"' in answer.text
 
 
 def signature(case: Case) -> Said:
