@@ -125,9 +125,11 @@ class Api:
         ending = asyncio.Event()
         task = asyncio.create_task(self._answer(writer, ending))
         task.add_done_callback(self._note_failure)
-        yield
-        ending.set()
-        await asyncio.wait([task])
+        try:
+            yield
+        finally:
+            ending.set()
+            await asyncio.wait([task])
 
     async def _answer(self, writer: Writer | None, ending: asyncio.Event) -> None:
         answers = await asyncio.to_thread(_import_answers)
