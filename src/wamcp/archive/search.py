@@ -175,7 +175,8 @@ def _told_once(
     if len(tables) < 2:
         return batch
     # A document stands right before its message, at the same moment: in this batch, or in the one that ended there.
-    moments = {sent_at for sent_at, kind, _ in batch if kind == _DOCUMENT} | ({start[0]} if start is not None else set())
+    moments = {sent_at for sent_at, kind, _ in batch if kind == _DOCUMENT}
+    moments |= {start[0]} if start is not None else set()
     messages = [thing for sent_at, kind, thing in batch if kind == _MESSAGE and sent_at in moments]
     told = told_by_documents(ground.connection, messages, way.match)
     return [place for place in batch if place[1] == _DOCUMENT or place[2] not in told]

@@ -68,7 +68,7 @@ def _among_newest(ground: Ground, letters: Letters) -> Found:
         WHERE {letters.match("m.letters")} ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s""",
         {**ground.parameters(), **letters.patterns},
     )
-    things: list[Position] = [(sent_at, thing) for sent_at, thing in rows]
+    things: list[Position] = rows.fetchall()
     stop = _how_far(ground) if len(things) < ground.wanted else None
     if stop is None or ground.searched == MESSAGES:
         return Found(things, stop)
@@ -118,7 +118,7 @@ def _by_index(ground: Ground, letters: Letters) -> list[Position]:
         {ground.searched.things} FROM m ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s""",
         {**ground.parameters(), **letters.patterns},
     )
-    return [(sent_at, thing) for sent_at, thing in rows]
+    return rows.fetchall()
 
 
 def _has_index(ground: Ground) -> bool:

@@ -95,7 +95,7 @@ def _look_up(ground: Ground, terms: Terms, days: list[int] | None = None, have: 
         {ground.searched.things} FROM m ORDER BY sent_at DESC, thing DESC LIMIT %(missing)s""",
         {**ground.parameters(), "words": terms.tsquery, "days": days, "missing": ground.wanted - have},
     )
-    return [(sent_at, thing) for sent_at, thing in rows]
+    return rows.fetchall()
 
 
 def _slices(ground: Ground, terms: Terms, bounds: Bounds) -> Iterator[list[int]]:
