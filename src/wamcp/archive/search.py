@@ -151,6 +151,8 @@ def _merged(ground: Ground, tables: list[Searched], way: _Way, start: Place | No
         kind = _MESSAGE if table == MESSAGES else _DOCUMENT
         things, stop = way.find(replace(ground, searched=table, start=_start(kind, start)))
         found += [(sent_at, kind, thing) for sent_at, thing in things]
+        if len(things) == ground.wanted:  # what is older than all of these is not wanted of the next table
+            ground = replace(ground, after=things[-1][0])
         stops += [(stop[0], kind, stop[1])] if stop is not None else []
     stopped_at = max(stops, default=None)
     # What is older than where one of them stopped may have something missing in between.
