@@ -89,7 +89,7 @@ class Ground:
             " GROUP BY d.day ORDER BY d.day DESC",
             {"numbers": list(self.scope.numbers), "last": _day(latest), "first": _day(earliest)},
         )
-        return [(day, count) for day, count in rows]
+        return rows.fetchall()
 
     def _range(self, columns: str, number: str, count: int) -> str:
         return (

@@ -22,10 +22,12 @@ def spans(text: str, query: str, *, words: bool = True) -> list[tuple[int, int]]
     Whole words match, and beginnings of words that were asked for with a star; without ``words`` any letters.
     """
     pattern = _pattern(query, words=words)
-    folded = [(letter, place) for place, char in enumerate(text) for letter in _folded_letter(char)]
+    plain = text.isascii()
+    letters = text.lower() if plain else [_folded_letter(char) for char in text]
+    places = range(len(text)) if plain else [place for place, folded in enumerate(letters) for _ in folded]
     found: list[tuple[int, int]] = []
-    for match in pattern.finditer("".join(letter for letter, _ in folded)) if pattern else ():
-        first, end = folded[match.start()][1], folded[match.end() - 1][1] + 1
+    for match in pattern.finditer("".join(letters)) if pattern else ():
+        first, end = places[match.start()], places[match.end() - 1] + 1
         while end < len(text) and not _folded_letter(text[end]):
             end += 1  # the accents and vowel signs of its last letter
         if not found or first >= found[-1][1]:
@@ -48,9 +50,14 @@ def around(text: str, query: str, *, words: bool = True) -> str:
 
 def _likely(text: str, query: str) -> tuple[int, int]:
     """A part in which there probably is a match: to fold a long text as a whole takes long."""
-    longest = max((piece.text for piece in pieces(query)), key=len, default="")
+    longest = _longest(query)
     place = max(0, text.lower().find(longest.lower()))
     return max(0, place - _NEAR), place + len(longest) + _NEAR
+
+
+@lru_cache(maxsize=16)
+def _longest(query: str) -> str:
+    return max((piece.text for piece in pieces(query)), key=len, default="")
 
 
 def _cut(text: str, place: int) -> str:
@@ -62,6 +69,7 @@ def _cut(text: str, place: int) -> str:
     return text[begin:end]
 
 
+@lru_cache(maxsize=16)
 def _pattern(query: str, *, words: bool) -> re.Pattern[str] | None:
     patterns = {_words_of(piece) if words else re.escape(_folded(piece.text)) for piece in pieces(query)}
     longest_first = sorted(patterns - {""}, key=len, reverse=True)

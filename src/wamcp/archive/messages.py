@@ -82,7 +82,7 @@ def by_row_ids(connection: ReadConnection, scope: Scope, ids: list[int]) -> list
     if not ids:
         return []
     rows = _select(connection, scope, ids)
-    directions = {(row["number_id"], row["wamid"]): row["direction"] for row in rows.values()}
+    directions = {(row["number_id"], row["wamid"]): row["direction"] for row in rows.values() if row["referred"]}
     later = afterwards(connection, scope, directions, directions)
     return [
         message_view(rows[row_id], scope, later.get((rows[row_id]["number_id"], rows[row_id]["wamid"]), NOTHING))
@@ -140,7 +140,8 @@ def _select(connection: ReadConnection, scope: Scope, ids: list[int]) -> dict[in
     statement = f"""
       SELECT m.id, m.wamid, m.number_id, m.conversation_id, m.direction, m.source, m.type, m.sent_at, m.text,
         m.reply_to, m.refers_to, m.content, s.status, {named("reply_to")} AS reply_to_id,
-        {named("refers_to")} AS refers_to_id, {PARTICIPANT_COLUMNS}
+        {named("refers_to")} AS refers_to_id, {PARTICIPANT_COLUMNS},
+        EXISTS (SELECT FROM messages r WHERE r.number_id = m.number_id AND r.refers_to = m.wamid) AS referred
       FROM messages m
       LEFT JOIN participants p ON p.id = m.sender_id AND m.direction = 'inbound'
       LEFT JOIN message_state s ON s.number_id = m.number_id AND s.wamid = m.wamid

@@ -138,7 +138,7 @@ def _newest(ground: Ground, tables: list[Searched], way: _Way, start: Place | No
     found: list[Place] = []
     while True:
         batch, stopped_at = _merged(ground, tables, way, start)
-        found += _told_once(ground, tables, way, batch)
+        found += _told_once(ground, tables, way, batch, start)
         if len(found) >= ground.wanted or len(batch) < ground.wanted:
             return found, stopped_at
         start = batch[-1]
@@ -151,6 +151,8 @@ def _merged(ground: Ground, tables: list[Searched], way: _Way, start: Place | No
         kind = _MESSAGE if table == MESSAGES else _DOCUMENT
         things, stop = way.find(replace(ground, searched=table, start=_start(kind, start)))
         found += [(sent_at, kind, thing) for sent_at, thing in things]
+        if len(things) == ground.wanted:  # what is older than all of these is not wanted of the next table
+            ground = replace(ground, after=things[-1][0])
         stops += [(stop[0], kind, stop[1])] if stop is not None else []
     stopped_at = max(stops, default=None)
     # What is older than where one of them stopped may have something missing in between.
@@ -168,11 +170,16 @@ def _start(kind: int, start: Place | None) -> Position | None:
     return sent_at, thing * PAGE_IDS if start_kind == _DOCUMENT else 0
 
 
-def _told_once(ground: Ground, tables: list[Searched], way: _Way, batch: list[Place]) -> list[Place]:
-    """``batch`` without messages whose own document is found, too."""
+def _told_once(
+    ground: Ground, tables: list[Searched], way: _Way, batch: list[Place], start: Place | None
+) -> list[Place]:
+    """``batch``, which was found older than ``start``, without messages whose own document is found, too."""
     if len(tables) < 2:
         return batch
-    messages = [thing for _, kind, thing in batch if kind == _MESSAGE]
+    # A document stands right before its message, at the same moment: in this batch, or in the one that ended there.
+    moments = {sent_at for sent_at, kind, _ in batch if kind == _DOCUMENT}
+    moments |= {start[0]} if start is not None else set()
+    messages = [thing for sent_at, kind, thing in batch if kind == _MESSAGE and sent_at in moments]
     told = told_by_documents(ground.connection, messages, way.match)
     return [place for place in batch if place[1] == _DOCUMENT or place[2] not in told]
 

@@ -57,50 +57,55 @@ def newest_with_letters(ground: Ground, letters: Letters) -> Found:
 
 
 def _among_newest(ground: Ground, letters: Letters) -> Found:
-    most = NEWEST_ROWS[ground.searched]
-    newest = ground.newest("m.id, m.sent_at, m.text, m.direction, m.type", most)
-    row = ground.connection.execute(
+    newest = ground.newest("m.id, m.sent_at, m.text, m.direction, m.type", NEWEST_ROWS[ground.searched])
+    near = newest if ground.searched == MESSAGES else _short_enough(newest)
+    # The newest rows come in order from their index, so that this ends with the last match that is wanted.
+    rows = ground.connection.execute(
         f"""
-        WITH newest AS MATERIALIZED ({newest}), near AS MATERIALIZED ({_near(ground)}),
-          spelt AS (
-            SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters FROM near m
-            WHERE {ground.filters()} ORDER BY m.sent_at DESC, m.id DESC OFFSET 0),
-          hits AS MATERIALIZED (
-            {ground.searched.things} FROM spelt m WHERE {letters.match("m.letters")}
-            ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s),
-          are AS MATERIALIZED (SELECT (SELECT count(*) FROM hits) < %(wanted)s AS few)
-        SELECT ARRAY(SELECT sent_at FROM hits ORDER BY sent_at DESC, thing DESC),
-          ARRAY(SELECT thing FROM hits ORDER BY sent_at DESC, thing DESC),
-          CASE WHEN few THEN (SELECT count(*) FROM newest) = %(most)s
-            OR (SELECT count(*) FROM newest) > (SELECT count(*) FROM near) END,
-          CASE WHEN few THEN ARRAY(SELECT m.id FROM near m ORDER BY m.sent_at DESC, m.id DESC LIMIT 1) END,
-          CASE WHEN few THEN ARRAY(SELECT m.id FROM near m ORDER BY m.sent_at, m.id LIMIT 1) END,
-          CASE WHEN few THEN (SELECT min(m.sent_at) FROM near m) END
-        FROM are""",
-        {**ground.parameters(), **letters.patterns, "most": most},
-    ).fetchone()
-    assert row is not None
-    moments, ids, stopped, first, last, sent_at = row
-    things: list[Position] = list(zip(moments, ids, strict=True))
-    if not stopped:
-        return Found(things, None)
-    if ground.searched == MESSAGES:
-        return Found(things, (sent_at, last[0]))
-    begun, ended = first[0] // PAGE_IDS, last[0] // PAGE_IDS
-    # The last document may not have been read to its end, but for one that was read alone.
-    stop = (sent_at, ended if begun == ended else ended + 1)
+        {ground.searched.things} FROM (
+          SELECT m.id, m.sent_at, {bare_letters("m.text")} AS letters
+          FROM ({near}) m WHERE {ground.filters()} ORDER BY m.sent_at DESC, m.id DESC OFFSET 0) m
+        WHERE {letters.match("m.letters")} ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s""",
+        {**ground.parameters(), **letters.patterns},
+    )
+    things: list[Position] = rows.fetchall()
+    stop = _how_far(ground) if len(things) < ground.wanted else None
+    if stop is None or ground.searched == MESSAGES:
+        return Found(things, stop)
     return Found([thing for thing in things if thing >= stop], stop)
 
 
-def _near(ground: Ground) -> str:
-    """The SQL of those of the newest rows that are read; ``newest`` has them all."""
+def _how_far(ground: Ground) -> Position | None:
+    """The last thing that was read as a whole; None when nothing is left behind it."""
+    most = NEWEST_ROWS[ground.searched]
     if ground.searched == MESSAGES:
-        return "SELECT * FROM newest"
+        newest = ground.newest("m.id, m.sent_at", most)
+        last = f"SELECT m.sent_at, m.id FROM ({newest}) m ORDER BY m.sent_at DESC, m.id DESC OFFSET {most - 1:d}"
+        return ground.connection.execute(last, ground.parameters()).fetchone()
+    row = ground.connection.execute(
+        f"""
+        WITH newest AS MATERIALIZED ({ground.newest("m.id, m.sent_at, m.text", most)}),
+          near AS MATERIALIZED ({_short_enough("SELECT * FROM newest")})
+        SELECT m.sent_at, m.id / {PAGE_IDS}, m.first FROM near m
+        WHERE (SELECT count(*) FROM newest) = {most:d}
+          OR (SELECT count(*) FROM newest) > (SELECT count(*) FROM near)
+        ORDER BY m.sent_at, m.id LIMIT 1""",
+        ground.parameters(),
+    ).fetchone()
+    if row is None:
+        return None
+    sent_at, last_document, first_document = row
+    # The last document may not have been read to its end, but for one that was read alone.
+    return sent_at, last_document if last_document == first_document else last_document + 1
+
+
+def _short_enough(newest: str) -> str:
+    """The SQL of those of the ``newest`` pages that are read."""
     return f"""
       SELECT * FROM (
         SELECT m.*, sum(octet_length(m.text)) OVER newer - octet_length(m.text) AS bytes,
           first_value(m.id / {PAGE_IDS}) OVER newer AS first
-        FROM newest m WINDOW newer AS (ORDER BY m.sent_at DESC, m.id DESC)) m
+        FROM ({newest}) m WINDOW newer AS (ORDER BY m.sent_at DESC, m.id DESC)) m
       WHERE m.bytes < {NEWEST_BYTES:d} OR m.id / {PAGE_IDS} = m.first"""
 
 
@@ -113,7 +118,7 @@ def _by_index(ground: Ground, letters: Letters) -> list[Position]:
         {ground.searched.things} FROM m ORDER BY sent_at DESC, thing DESC LIMIT %(wanted)s""",
         {**ground.parameters(), **letters.patterns},
     )
-    return [(sent_at, thing) for sent_at, thing in rows]
+    return rows.fetchall()
 
 
 def _has_index(ground: Ground) -> bool:

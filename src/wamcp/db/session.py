@@ -18,7 +18,7 @@ ReadConnection = NewType("ReadConnection", psycopg.Connection)
 """A connection of the reader's login: what is asked through it cannot write."""
 
 CONNECT_TIMEOUT_S = 3
-PREPARE_THRESHOLD = 5
+PREPARE_THRESHOLD = 2
 """A statement that a connection was asked so often is prepared."""
 CHECK_S = 1.0
 """So soon an idle connection has to answer before it is used."""
