@@ -23,7 +23,8 @@ from wamcp.whatsapp.signature import sign
 
 UNIQUE = 10_000
 DUPLICATES = 500
-KILLS = 3  # of each: the api, the normalizer
+KILLED = "api", "normalizer"
+KILLS = 3  # of each
 FROZEN_S = 6.0
 ANSWER_S = 2.0  # the door's promise while the database is stuck
 
@@ -46,9 +47,8 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
     rng.shuffle(deliveries)
 
     async def story() -> list[float]:
-        delivering = asyncio.create_task(meta.deliver(deliveries))
-        await asyncio.sleep(0.3)
-        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
+        delivering = asyncio.create_task(meta.deliver(deliveries, pause=0.03))
+        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, meta, rng) for name in KILLED))
         assert not delivering.done(), f"the killing (seed {seed}) must happen while webhooks come"
         await delivering
         return killed
@@ -170,20 +170,25 @@ def rebuilds_to_the_same(house: House) -> None:
     assert (house.command("checksum"), house.value(ids)) == before
 
 
-async def kill_again_and_again(house: House, name: str, rng: random.Random) -> list[float]:
+async def kill_again_and_again(house: House, name: str, meta: Meta, rng: random.Random) -> list[float]:
     """Kills the process again and again, at random moments soon after it took up its work; returns them (monotonic)."""
-    last, killed = None, []
+    last, killed = None, [0.0]
     for _ in range(KILLS):
         while (pid := house.pid(name)) is None or pid == last or not is_running(pid):
             await asyncio.sleep(0.02)
-        at_work = house.is_well if name == "api" else partial(_has_gone_on, house, _applied(house))
+        takes = partial(_has_taken, meta, killed[-1])
+        at_work = takes if name == "api" else partial(_has_gone_on, house, _applied(house))
         while not await asyncio.to_thread(at_work):
             await asyncio.sleep(0.05)
         await asyncio.sleep(rng.uniform(0.0, 0.8))
         os.kill(pid, signal.SIGKILL)
         killed.append(time.monotonic())
         last = pid
-    return killed
+    return killed[1:]
+
+
+def _has_taken(meta: Meta, since: float) -> bool:
+    return any(status == 200 and began > since for began, _, status in meta.times[-100:])
 
 
 def _applied(house: House) -> int:

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.figures import acknowledged_in, well_again
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta
-from tests.e2e.test_nothing_is_lost import kill_again_and_again, rebuilds_to_the_same
+from tests.e2e.test_nothing_is_lost import KILLED, kill_again_and_again, rebuilds_to_the_same
 from wamcp.simulator.faults import Faults
 from wamcp.simulator.lives import lives
 
@@ -33,9 +33,8 @@ def test_a_town_is_kept_whole_whatever_is_killed(
     said = list(lives(seed, EVENTS, faults=FAULTS, people=max(200, EVENTS // 20)))
 
     async def story() -> list[float]:
-        delivering = asyncio.create_task(meta.deliver([each.body for each in said]))
-        await asyncio.sleep(0.3)
-        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, rng) for name in ("api", "normalizer")))
+        delivering = asyncio.create_task(meta.deliver([each.body for each in said], pause=0.02))
+        killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, meta, rng) for name in KILLED))
         await delivering
         return killed
 

@@ -178,7 +178,6 @@ def test_the_broker_s_disk_is_full(cramped: Cramped, tmp_path: Path, record_prop
             assert eventually(lambda: understood(house, run) == len(bodies), DRAIN_S)
             found = tally(house, run, ledger.digests())
         assert eventually(lambda: all_run(house))
-        assert house.value("SELECT count(*) FROM media WHERE state = 'stored'") == 0
     finally:
         cramped.broker.resize(64 * MB)
     began = time.monotonic()
