@@ -5,8 +5,8 @@ Most of the process's libraries are needed here alone, so that :mod:`wamcp.api` 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from wamcp.access.doorkeeper import Doorkeeper
@@ -24,12 +24,7 @@ from wamcp.version import version
 from wamcp.vocabulary import TokenKind
 from wamcp.web.app import create_app
 from wamcp.web.metrics import expose_door
-from wamcp.web.request_id import RequestId
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from wamcp.web.request_id import App, RequestId
 
 READER_CONNECTIONS = 4
 AUDIT_CONNECTIONS = 2

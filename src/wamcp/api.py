@@ -22,6 +22,7 @@ from wamcp.settings import Settings, networks
 from wamcp.web.connections import IDLE_S, count_noise, patient_to_a_point, raise_descriptor_limit
 from wamcp.web.door import Door
 from wamcp.web.forwarded import put_client
+from wamcp.web.request_id import problem
 
 if TYPE_CHECKING:
     from wamcp.answers import Answers
@@ -194,7 +195,7 @@ async def _not_found(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 
 async def _starting(_scope: Scope, _receive: Receive, send: Send) -> None:
-    told = {"error": "starting", "detail": "WAMCP has just been started and answers in a few seconds; try again then."}
+    told = problem("starting", "WAMCP has just been started and answers in a few seconds; try again then.")
     headers = [(b"content-type", b"application/json"), (b"retry-after", b"2")]
     await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})

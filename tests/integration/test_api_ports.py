@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.api_process import answers
+from tests.e2e.house import eventually
 from tests.mcp_harness import free_port
 
 
@@ -34,7 +36,7 @@ def test_a_public_port_that_is_left_to_the_system_is_public_too(database_url: st
             assert process.stdout is not None
             assert any("startup complete" in line for line in process.stdout)
             (public,) = listening_beside(full, process.pid)
-            answers(full)
+            assert eventually(lambda: answers(full), 60)
             assert httpx.get(f"http://127.0.0.1:{full}/metrics").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/healthz").status_code == 200
             assert httpx.get(f"http://127.0.0.1:{public}/metrics").status_code == 404
@@ -42,13 +44,6 @@ def test_a_public_port_that_is_left_to_the_system_is_public_too(database_url: st
             assert httpx.post(f"http://127.0.0.1:{public}/send/text", json={}).status_code == 404
         finally:
             process.terminate()
-
-
-def answers(port: int) -> None:
-    """Returns once more than webhooks is answered."""
-    end = time.monotonic() + 60
-    while httpx.get(f"http://127.0.0.1:{port}/healthz").status_code != 200 and time.monotonic() < end:
-        time.sleep(0.05)
 
 
 def listening_beside(port: int, pid: int) -> set[int]:

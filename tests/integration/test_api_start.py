@@ -9,13 +9,25 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api_process import SECRET, serving
+from tests.api_process import KEY, SECRET, serving
+from tests.e2e.house import eventually
+from tests.mcp_harness import free_port
+from tests.working import Program
 from wamcp import api
 from wamcp.errors import CannotStart
 from wamcp.settings import Settings
 from wamcp.whatsapp.signature import sign
 
 BODY = b'{"object":"whatsapp_business_account","entry":[]}'
+REFUSING = """
+from wamcp import api
+from wamcp.errors import CannotStart
+def refuse():
+    raise CannotStart("A reason that somebody can mend.")
+api._import_answers = refuse
+from wamcp.cli.main import main
+main()
+"""
 
 
 def signed(secret: bytes) -> dict[str, str]:
@@ -80,7 +92,6 @@ def test_what_cannot_be_opened_ends_the_process_and_is_told(
 
 
 def test_a_part_that_takes_no_webhooks_says_so_from_the_start(settings: Settings) -> None:
-
     async def within(client: httpx.AsyncClient) -> None:
         answer = await client.post("/webhooks/whatsapp", content=BODY, headers=signed(settings.app_secrets()[0]))
         assert answer.status_code == 404
@@ -88,15 +99,24 @@ def test_a_part_that_takes_no_webhooks_says_so_from_the_start(settings: Settings
     asyncio.run(lived(api.Api(settings, "answers"), within))
 
 
+def test_a_process_that_will_never_answer_says_why_and_ends(settings: Settings, tmp_path: Path) -> None:
+    environ = {"DATABASE_URL": settings.direct_url(), "WAMCP_ENV": "development", "WAMCP_PORT": str(free_port())}
+    process = Program(tmp_path, environ | {"ADMIN_API_KEY": KEY}, "api", code=REFUSING)
+    assert process.wait(60) == 1, process.said
+    assert "A reason that somebody can mend." in process.said and "Traceback" not in process.said
+
+
 def test_a_process_that_is_ended_while_it_starts_ends_well(database_url: str, tmp_path: Path) -> None:
     with serving(database_url, tmp_path, ready=False) as served:
-        url = f"http://127.0.0.1:{served.public}/webhooks/whatsapp"
-        for _ in range(1200):
-            try:
-                if httpx.post(url, content=BODY, headers=signed(SECRET)).status_code == 200:
-                    break
-            except httpx.TransportError:
-                threading.Event().wait(0.05)
+        assert eventually(lambda: takes_webhooks(served.public), 60)
         served.process.terminate()
         served.process.wait(20)
         assert "Traceback" not in served.log.read_text()
+
+
+def takes_webhooks(port: int) -> bool:
+    try:
+        answer = httpx.post(f"http://127.0.0.1:{port}/webhooks/whatsapp", content=BODY, headers=signed(SECRET))
+    except httpx.TransportError:
+        return False
+    return answer.status_code == 200
