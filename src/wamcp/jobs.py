@@ -21,7 +21,8 @@ def celery_app(redis_url: str) -> Celery:
     """The Celery application. Losing everything in the broker loses nothing: the rows are the truth.
 
     Tasks are acknowledged at once, since a lease in Postgres says who works on what, and since with late
-    acknowledgement Celery 5.7's worker exits when the broker does.
+    acknowledgement Celery 5.7's worker exits when the broker does. A broker that refuses (its disk or memory is
+    full, or it is a replica) is tried again like one that is gone; by default the worker would end.
     """
     app = Celery("wamcp", broker=redis_url, set_as_current=False)
     app.conf.update(
@@ -36,6 +37,7 @@ def celery_app(redis_url: str) -> Celery:
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,
         broker_transport_options={
             "socket_timeout": 30,
             "socket_connect_timeout": 3,

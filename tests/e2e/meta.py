@@ -98,27 +98,35 @@ class Meta:
 
         async def work() -> None:
             line = Connection(self.port, self.secret)
-            while waiting:
-                await self._insist(line, waiting.pop())
-                await asyncio.sleep(pause)
-            line.close()
+            try:
+                while waiting:
+                    await self._insist(line, waiting.pop())
+                    await asyncio.sleep(pause)
+            finally:
+                line.close()
 
         await asyncio.gather(*(work() for _ in range(connections)))
 
     async def deliver_steadily(self, bodies: Sequence[bytes], rate: float) -> None:
         """Begins with ``rate`` bodies a second, whether the earlier ones were answered or not."""
         began = time.monotonic()
+        lines: list[Connection] = []
         free: list[Connection] = []
 
         async def one(number: int, body: bytes) -> None:
             await asyncio.sleep(began + number / rate - time.monotonic())
-            line = free.pop() if free else Connection(self.port, self.secret)
+            if not free:
+                free.append(Connection(self.port, self.secret))
+                lines.append(free[-1])
+            line = free.pop()
             await self._insist(line, body)
             free.append(line)
 
-        await asyncio.gather(*(one(number, body) for number, body in enumerate(bodies)))
-        for line in free:
-            line.close()
+        try:
+            await asyncio.gather(*(one(number, body) for number, body in enumerate(bodies)))
+        finally:
+            for line in lines:
+                line.close()
 
     async def _insist(self, line: "Connection", body: bytes) -> None:
         delay = 0.05

@@ -165,8 +165,11 @@ def test_there_is_no_room_for_the_database_s_log(cramped: Cramped, tmp_path: Pat
 
 @pytest.mark.timeout(240)
 def test_the_broker_s_disk_is_full(cramped: Cramped, tmp_path: Path, record_property: Record) -> None:
+    """A broker that refuses to write does not end the worker, however often it is asked."""
     house, run = cramped.house, 0x6C
     bodies = [webhook(number, run) for number in range(600)]
+    pids, said = house.runtime["pids"], house.directory.parent / "said"
+    before = len(said.read_text())
     file = cramped.meta.put_in(b"%PDF-1.4 an invented page\n" * 400, "application/pdf")
     cramped.broker.leave(0)
     try:
@@ -177,11 +180,12 @@ def test_the_broker_s_disk_is_full(cramped: Cramped, tmp_path: Path, record_prop
             assert _post(house, file_event(file, Config().phone_number_id)) == 200
             assert eventually(lambda: understood(house, run) == len(bodies), DRAIN_S)
             found = tally(house, run, ledger.digests())
-        assert eventually(lambda: all_run(house))
+        assert eventually(lambda: "Connection to broker lost" in said.read_text()[before:], WELL_S)
     finally:
         cramped.broker.resize(64 * MB)
     began = time.monotonic()
     assert eventually(lambda: house.value("SELECT count(*) FROM media WHERE state = 'stored'") == 1, WELL_S)
+    assert all_run(house) and house.runtime["pids"] == pids
     record_property(
         "figure",
         f"broker: ack p99 {p99_ms(meta.seconds[200])} ms; {found}; slow work goes on"
