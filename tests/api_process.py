@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.mcp_harness import free_port
+from wamcp.embedded.ports import free_port
 
 SECRET = b"an app secret of invented letters"
 KEY = "a key of invented letters"

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from tests.patience import PATIENCE
 from wamcp.db.logins import create_logins
 from wamcp.db.migrate import migrate
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres, temporary_valkey
@@ -58,6 +59,14 @@ def settings(database_url: str) -> Settings:
     with psycopg.connect(database_url, autocommit=True) as connection:
         assert create_logins(connection, settings) == []
     return settings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that hangs has as much more time as others."""
+    if PATIENCE > 1:
+        for item in items:
+            mark = item.get_closest_marker("timeout")
+            item.add_marker(pytest.mark.timeout((mark.args[0] if mark else 120) * PATIENCE), append=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -21,7 +21,7 @@ from wamcp.simulator.graph.run import Simulated, simulated
 from wamcp.storage.write import WriteStore, open_store
 from wamcp.whatsapp.graph import Graph
 
-CALL_S, DOWNLOAD_S = 0.6, 1.0
+CALL_S, DOWNLOAD_S = 2.0, 3.0
 PAGE = b"%PDF-1.4 an invented page\n" * 400
 
 

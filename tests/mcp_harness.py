@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from wamcp.access.tokens import NewToken, TokenCache
 from wamcp.db import logins
 from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import TemporaryPostgres
 from wamcp.mcp.server import Behind, create_mcp_app
 from wamcp.settings import Settings, load
@@ -185,13 +185,6 @@ def opened(database_url: str, tokens_by_name: dict[str, str], port: int = 0, tok
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody uses at this moment."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _root() -> Path:

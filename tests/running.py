@@ -13,6 +13,7 @@ import httpx
 import psycopg
 
 from tests.e2e.house import eventually
+from tests.patience import PATIENCE
 from wamcp.db.logins import create_logins
 from wamcp.settings import load
 
@@ -63,7 +64,7 @@ class Reading:
         self._descriptor = descriptor
         os.set_blocking(descriptor, False)
 
-    def until(self, words: str, seconds: float = 60) -> str:
+    def until(self, words: str, seconds: float = 60 * PATIENCE) -> str:
         """All that was said once ``words`` came after those of the last time."""
         end = time.monotonic() + seconds
         while (at := self.text.find(words, self._seen)) < 0:

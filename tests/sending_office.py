@@ -23,7 +23,7 @@ from wamcp.vocabulary import RecipientKind
 from wamcp.whatsapp.graph import Graph
 
 ANA, RUI = "15550100071", "15550100072"
-DEADLINE_S = 0.6
+DEADLINE_S = 2.0
 
 
 def text_for(person: str, words: str = "Hello", **more: Any) -> Wanted:

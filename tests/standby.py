@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
-from tests.mcp_harness import free_port
 from tests.working import eventually
 from wamcp.embedded import postgres
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.process import give, running_in, signal_all, spawn
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import redis
 
+from tests.patience import PATIENCE
 from wamcp.embedded import programs, valkey
 from wamcp.embedded.ports import free_port
 from wamcp.embedded.process import Launch, choose_account, is_running, spawn
@@ -23,10 +24,20 @@ WITHOUT_SWEEP = (
 
 
 def eventually(condition: Callable[[], object], seconds: float = 20) -> bool:
-    """Whether ``condition`` came true within ``seconds``."""
-    deadline = time.monotonic() + seconds
+    """Whether ``condition`` came true within ``seconds`` of a machine that is ours alone."""
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def holds(condition: Callable[[], object], seconds: float) -> bool:
+    """Whether ``condition`` is true for ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not condition():
             return False
         time.sleep(0.02)
     return True
@@ -53,8 +64,8 @@ class Program:
         self._process.send_signal(number)
 
     def wait(self, seconds: float = 20) -> int:
-        """Its exit code, once it has ended."""
-        return self._process.wait(seconds)
+        """Its exit code, once it has ended; it has ``seconds`` of a machine that is ours alone."""
+        return self._process.wait(seconds * PATIENCE)
 
     def kill(self) -> None:
         """Ends it without a warning."""
@@ -65,7 +76,7 @@ class Program:
         """Ends it as an operator does, and forcefully when that takes too long."""
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(10 * PATIENCE)
         finally:
             self.kill()
 
@@ -113,7 +124,7 @@ class Doorbell:
 def post(url: str, body: bytes) -> None:
     """Posts a webhook as Meta does; it has to be taken."""
     signed = {"X-Hub-Signature-256": sign(body, APP_SECRET.encode())}
-    answer = httpx.post(url, content=body, headers=signed, trust_env=False)
+    answer = httpx.post(url, content=body, headers=signed, trust_env=False, timeout=5 * PATIENCE)
     assert answer.status_code == 200, answer.text
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import psycopg
 
-from tests.mcp_harness import free_port
 from tests.working import APP_SECRET, Doorbell, Program, eventually, post, text
 from wamcp.db.logins import create_logins
 from wamcp.db.migrate import migrate
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import TemporaryPostgres
 from wamcp.settings import load
 from wamcp.simulator import bodies

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 
+from tests.patience import PATIENCE
 from wamcp.embedded.scratch import temporary_directory
 
 OURS = ("WAMCP_", "WHATSAPP_", "DEBUG_ECHO", "VERIFY_", "ADMIN_API_KEY", "DATABASE_", "REDIS_")
@@ -46,6 +47,13 @@ class House:
     def pid(self, name: str) -> int | None:
         return self.runtime["pids"].get(name)
 
+    def kill(self, name: str) -> float:
+        """Ends a process without a warning; returns when (monotonic)."""
+        pid = self.pid(name)
+        assert pid is not None, f"{name} is about to be started"
+        os.kill(pid, signal.SIGKILL)
+        return time.monotonic()
+
     def is_well(self) -> bool:
         try:
             return httpx.get(f"{self.runtime['api_url']}/healthz", timeout=2).status_code == 200
@@ -61,7 +69,7 @@ class House:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=120 * PATIENCE,
         )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
         return done.stdout
@@ -92,11 +100,12 @@ def house_up(**more: str) -> Iterator[House]:
             yield House(parent / "state")
         finally:
             running.send_signal(signal.SIGTERM)
-            running.communicate(timeout=60)
+            running.communicate(timeout=60 * PATIENCE)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
+    """Whether ``condition`` came true within ``seconds`` of a machine that is ours alone."""
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             return False

@@ -11,9 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 
+from tests.patience import PATIENCE
 from wamcp.whatsapp.signature import sign
 
-PATIENCE_S = 5.0
+PATIENCE_S = 5.0 * PATIENCE
 """How long one answer is waited for."""
 
 

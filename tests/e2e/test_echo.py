@@ -20,6 +20,7 @@ from tests.e2e.echoing import (
     person,
     wait_for_door,
 )
+from tests.patience import PATIENCE
 from tests.working import eventually, text
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory
 from wamcp.ingest.merging import merge
@@ -154,7 +155,7 @@ def test_a_second_message_comes_too_soon_for_good_and_another_person_does_not(ma
     main.hear(hello("15550100014", "Are you there?", wamid="wamid.SECOND"), hello("15550100015"))
     assert main.said_to("+15550100015") == ["Received: Hello"]
     assert main.outcome("wamid.FIRST") == "answered"
-    assert main.outcome("wamid.SECOND") == "too_soon"
+    assert eventually(lambda: main.outcome("wamid.SECOND") == "too_soon")
     assert main.said_to("+15550100014") == ["Received: Hello"]
 
 
@@ -166,13 +167,14 @@ def test_messages_of_one_post_are_one_answer(main: Scene) -> None:
 
 
 def test_after_the_time_the_next_message_is_answered_and_none_of_those_between(scene: Scene) -> None:
-    more = {"DEBUG_ECHO_ALLOWLIST_E164": HASTY, "DEBUG_ECHO_RATE_LIMIT_SECONDS": "2"}
+    between_s = round(2 * PATIENCE)
+    more = {"DEBUG_ECHO_ALLOWLIST_E164": HASTY, "DEBUG_ECHO_RATE_LIMIT_SECONDS": str(between_s)}
     scene.worker(QUICK, WAMCP_LOG_LEVEL="debug", **more)
     scene.hear(hello(HASTY, "One", wamid="wamid.ONE"))
     scene.said_to(f"+{HASTY}")
     scene.hear(hello(HASTY, "Two", wamid="wamid.TWO"))
     assert eventually(lambda: scene.outcome("wamid.TWO") == "too_soon")
-    time.sleep(2.1)
+    time.sleep(between_s + 0.1)
     scene.hear(hello(HASTY, "Three"))
     assert scene.said_to(f"+{HASTY}", 2) == ["Received: One", "Received: Three"]
 
@@ -380,7 +382,7 @@ def test_a_worker_that_is_killed_at_any_moment_answers_nobody_twice(scene: Scene
 def test_an_answer_that_was_cut_off_at_meta_is_never_sent_again(scene: Scene) -> None:
     """Meta took the one, as its statuses tell; it never took the other, which nobody can know."""
     taken, lost = DYING_PEOPLE[50:52]
-    slow = {"when": {"to": f"+{taken}"}, "do": {"delay_ms": 800}}
+    slow = {"when": {"to": f"+{taken}"}, "do": {"delay_ms": 5000}}
     scene.meta.script([slow, {"when": {"to": f"+{lost}"}, "do": {"timeout": "before"}}])
     more = {"DEBUG_ECHO_ALLOWLIST_E164": f"{taken},{lost}"}
     worker = scene.worker(DYING, **more)

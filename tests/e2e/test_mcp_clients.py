@@ -21,8 +21,10 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from tests.factories import Archive
-from tests.mcp_harness import Door, free_port, opened, running_door
+from tests.mcp_harness import Door, opened, running_door
 from tests.papers import paper
+from tests.patience import PATIENCE
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import TemporaryPostgres
 
 ROOT = Path(__file__).parents[2]
@@ -210,7 +212,7 @@ class Pipe:
         self._process.stdin.write(body + end)
         self._process.stdin.flush()
 
-    def answer(self, timeout: float = 15) -> tuple[float, dict[str, Any]]:
+    def answer(self, timeout: float = 15 * PATIENCE) -> tuple[float, dict[str, Any]]:
         """Seconds since the start, and the next message. Raises :class:`queue.Empty`."""
         seconds, line = self._lines.get(timeout=timeout)
         return seconds, json.loads(line)
@@ -245,9 +247,9 @@ def test_the_bridge_answers_within_a_hosts_first_second(door: Door, command: lis
     door.call("get_status")
     with bridge(command, **access(door)) as pipe:
         pipe.send({"id": 0, "method": "server/discover", "params": {"_meta": META}})
-        seconds, answer = pipe.answer(timeout=5)
+        seconds, answer = pipe.answer(timeout=5 * PATIENCE)
     print(f"discover answered after {seconds:.2f} s")
-    assert "result" in answer and seconds < 1.0
+    assert "result" in answer and seconds < 1.0 * PATIENCE
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])

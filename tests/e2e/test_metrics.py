@@ -6,17 +6,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.e2e.house import House, eventually
-from tests.mcp_harness import free_port
+from tests.e2e.meta import takes_webhooks
 from tests.monitoring import expressions, metrics_of, selected
+from tests.patience import PATIENCE
 from tests.working import OURS
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import temporary_directory
 from wamcp.simulator.bodies import account_update
-from wamcp.whatsapp.signature import sign
 
 pytestmark = pytest.mark.embedded
 
@@ -44,11 +46,11 @@ def house(worker_port: int) -> Iterator[House]:
             assert process.stdout is not None and process.stdout.readline().startswith("ready ")
             house = House(directory)
             body = account_update(1_790_000_000)
-            httpx.post(house.url, content=body, headers={"X-Hub-Signature-256": sign(body, house.secret)})
+            assert eventually(lambda: takes_webhooks(house.port, house.secret, body))
             yield house
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
+            process.communicate(timeout=60 * PATIENCE)
         assert process.returncode == 0
 
 
@@ -91,10 +93,13 @@ def test_every_label_that_is_asked_for_is_there(house: House) -> None:
 
 def test_health_tells_of_both_workers(house: House) -> None:
     key = {"X-Admin-Api-Key": house.runtime["admin_api_key"]}
-    told = httpx.get(f"{house.runtime['api_url']}/admin/health", headers=key, timeout=10, trust_env=False).json()
-    assert {worker["role"]: worker["pid"] for worker in told["workers"]} == {
-        "celery": house.pid("worker"),
-        "normalizer": house.pid("normalizer"),
-    }
+    wanted = {"celery": house.pid("worker"), "normalizer": house.pid("normalizer")}
+
+    def ask() -> dict[str, Any]:
+        url = f"{house.runtime['api_url']}/admin/health"
+        return dict(httpx.get(url, headers=key, timeout=10 * PATIENCE, trust_env=False).json())
+
+    assert eventually(lambda: {worker["role"]: worker["pid"] for worker in ask()["workers"]} == wanted), ask()
+    told = ask()
     assert told["status"] == "ok" and not any(worker["late"] for worker in told["workers"])
     assert told["git_version"] and all(worker["git_version"] == told["git_version"] for worker in told["workers"])

@@ -15,9 +15,10 @@ import httpx
 import pytest
 import redis
 
-from tests.e2e.figures import acknowledged_in, tally, well_again
+from tests.e2e.figures import acknowledged_in, is_unnoticed, tally, well_again
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Connection, Ledger, Meta, wamid, webhook
+from tests.patience import PATIENCE
 from wamcp.embedded.process import is_running
 from wamcp.whatsapp.signature import sign
 
@@ -40,14 +41,14 @@ pytestmark = [
 def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_killed(
     well: House, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    seed = random.SystemRandom().getrandbits(31)
+    seed = random.getrandbits(31)
     rng = random.Random(seed)
     bodies = [webhook(number, seed) for number in range(UNIQUE)]
     deliveries = bodies + rng.sample(bodies, DUPLICATES)
     rng.shuffle(deliveries)
 
     async def story() -> list[float]:
-        delivering = asyncio.create_task(meta.deliver(deliveries, pause=0.03))
+        delivering = asyncio.create_task(meta.deliver(deliveries, pause=0.03 * PATIENCE))
         killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, meta, rng) for name in KILLED))
         assert not delivering.done(), f"the killing (seed {seed}) must happen while webhooks come"
         await delivering
@@ -55,7 +56,7 @@ def test_nothing_acknowledged_is_lost_while_the_api_and_the_normalizer_are_kille
 
     with Ledger(tmp_path / "ledger") as ledger:
         meta = Meta(well.port, well.secret, ledger)
-        killed = asyncio.run(asyncio.wait_for(story(), 150))
+        killed = asyncio.run(asyncio.wait_for(story(), 150 * PATIENCE))
         acknowledged, answers = ledger.digests(), meta.answers
         found = tally(well, ledger, seed)
 
@@ -95,7 +96,7 @@ def test_while_the_database_is_frozen_nobody_waits_long_and_afterwards_everythin
             ending = time.monotonic() + FROZEN_S
             timed = await asyncio.gather(*(_timed_posts(well, ending) for _ in range(8)))
             await asyncio.sleep(ending - time.monotonic())
-        await asyncio.wait_for(delivering, 60)
+        await asyncio.wait_for(delivering, 60 * PATIENCE)
         return [answer for answers in timed for answer in answers]
 
     with Ledger(tmp_path / "ledger") as ledger:
@@ -103,7 +104,7 @@ def test_while_the_database_is_frozen_nobody_waits_long_and_afterwards_everythin
         acknowledged = set(ledger.digests())
 
     assert {status for status, _ in timed} == {503}
-    assert max(seconds for _, seconds in timed) < ANSWER_S
+    assert max(seconds for _, seconds in timed) < ANSWER_S * PATIENCE
     kept = {digest for (digest,) in well.rows("SELECT sha256 FROM webhook_events")}
     assert acknowledged == {sha256(body).digest() for body in bodies}
     assert acknowledged <= kept
@@ -124,32 +125,28 @@ def test_losing_the_broker_changes_nothing(
         with redis.Redis.from_url(well.runtime["redis_url"]) as broker:
             broker.flushall()
         await meta.deliver(bodies[200:400])
-        os.kill(well.pid("valkey") or 0, signal.SIGKILL)
+        well.kill("valkey")
         await meta.deliver(bodies[400:])
 
     with Ledger(tmp_path / "ledger") as ledger:
         meta = Meta(well.port, well.secret, ledger)
         asyncio.run(story())
         found = tally(well, ledger, run)
-    assert meta.answers == {200: len(bodies)}
+    assert is_unnoticed(meta, len(bodies)), meta.answers
     assert found == (len(bodies), 0, 0)
     record_property("figure", f"FLUSHALL, then kill -9: every answer 200; {found}; {acknowledged_in(meta)}")
 
 
 @pytest.mark.fault(14)
 def test_the_same_body_fifty_times_at_once_is_one_event(
-    well: House, record_property: Callable[[str, object], None]
+    well: House, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     body = webhook(1, 0x5050)
 
-    async def story() -> list[int]:
-        lines = [Connection(well.port, well.secret) for _ in range(50)]
-        statuses = await asyncio.gather(*(line.post(body) for line in lines))
-        for line in lines:
-            line.close()
-        return statuses
-
-    assert asyncio.run(story()) == [200] * 50
+    with Ledger(tmp_path / "ledger") as ledger:
+        meta = Meta(well.port, well.secret, ledger)
+        asyncio.run(meta.deliver([body] * 50, connections=50))
+    assert is_unnoticed(meta, 50), meta.answers
     assert well.value("SELECT count(*) FROM webhook_events WHERE sha256 = %s", sha256(body).digest()) == 1
     assert eventually(lambda: well.value("SELECT count(*) FROM messages WHERE wamid = %s", wamid(1, 0x5050)) == 1, 20)
     record_property("figure", "50 times at once: 50 answers of 200, 1 event, 1 message")

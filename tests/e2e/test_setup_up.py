@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.mcp_harness import free_port
+from tests.patience import PATIENCE
 from tests.running import COMMAND, bare, reading
 from wamcp.doctor.place import START_UP
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import temporary_directory
 from wamcp.simulator.graph.account import Config
 from wamcp.simulator.graph.run import simulated
@@ -49,6 +50,6 @@ def test_setup_and_up_side_by_side_lead_to_the_first_message() -> None:
                 assert setup.wait(30) == 0
             finally:
                 up.send_signal(signal.SIGTERM)
-                up.communicate(timeout=60)
+                up.communicate(timeout=60 * PATIENCE)
         secrets = json.loads((directory / "state" / "secrets.json").read_text())
         assert not [value for value in secrets.values() if value in said.text]

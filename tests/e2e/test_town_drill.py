@@ -12,6 +12,7 @@ from tests.e2e.figures import acknowledged_in, well_again
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta
 from tests.e2e.test_nothing_is_lost import KILLED, kill_again_and_again, rebuilds_to_the_same
+from tests.patience import PATIENCE
 from wamcp.simulator.faults import Faults
 from wamcp.simulator.lives import lives
 
@@ -28,19 +29,19 @@ pytestmark = [pytest.mark.embedded, pytest.mark.slow]
 def test_a_town_is_kept_whole_whatever_is_killed(
     well: House, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    seed = random.SystemRandom().getrandbits(31)
+    seed = random.getrandbits(31)
     rng = random.Random(seed)
     said = list(lives(seed, EVENTS, faults=FAULTS, people=max(200, EVENTS // 20)))
 
     async def story() -> list[float]:
-        delivering = asyncio.create_task(meta.deliver([each.body for each in said], pause=0.02))
+        delivering = asyncio.create_task(meta.deliver([each.body for each in said], pause=0.02 * PATIENCE))
         killed, _ = await asyncio.gather(*(kill_again_and_again(well, name, meta, rng) for name in KILLED))
         await delivering
         return killed
 
     with Ledger(tmp_path / "ledger") as ledger:
         meta = Meta(well.port, well.secret, ledger)
-        killed = asyncio.run(asyncio.wait_for(story(), 150 + EVENTS // 100))
+        killed = asyncio.run(asyncio.wait_for(story(), 150 * PATIENCE + EVENTS // 100))
     assert eventually(lambda: well.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S + EVENTS / 500)
     told = f"seed {seed}, answers {meta.answers}"
     held = well.rows("SELECT n.phone_number_id, m.wamid FROM messages m JOIN numbers n ON n.id = m.number_id")

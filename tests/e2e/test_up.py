@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.e2e.house import eventually
+from tests.patience import PATIENCE
 from wamcp.embedded.process import is_running
 from wamcp.embedded.scratch import temporary_directory
 
@@ -75,7 +76,7 @@ def process(directory: Path) -> Iterator[subprocess.Popen[str]]:
     finally:
         pids = [pid for pid in runtime(directory)["pids"].values() if pid is not None]
         running.send_signal(signal.SIGTERM)
-        rest, _ = running.communicate(timeout=60)
+        rest, _ = running.communicate(timeout=60 * PATIENCE)
     assert running.returncode == 0 and rest == ""
     assert not any(is_running(pid) for pid in pids)
 

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 
 from tests.e2e.house import House
+from tests.patience import PATIENCE
 from tests.working import OURS
 from wamcp.embedded.process import is_running
 
@@ -41,7 +42,7 @@ def up(state: Path, **environ: str) -> Iterator[House]:
         yield House(state)
     finally:
         running.send_signal(signal.SIGTERM)
-        running.communicate(timeout=60)
+        running.communicate(timeout=60 * PATIENCE)
 
 
 def all_run(house: House) -> bool:
@@ -62,7 +63,7 @@ def ask(house: House, path: str) -> Answer:
     """``GET path`` with the operator's key."""
     key = {"X-Admin-Api-Key": house.runtime["admin_api_key"]}
     began = time.monotonic()
-    answer = httpx.get(f"{house.runtime['api_url']}{path}", headers=key, timeout=15, trust_env=False)
+    answer = httpx.get(f"{house.runtime['api_url']}{path}", headers=key, timeout=15 * PATIENCE, trust_env=False)
     return Answer(answer.status_code, time.monotonic() - began, answer.text)
 
 

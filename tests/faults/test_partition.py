@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from tests.api_process import KEY, SECRET, Served, serving
-from tests.e2e.figures import PATIENCE
+from tests.e2e.figures import is_unnoticed, p99
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta, webhook
 from tests.faults.proxy import Fault, Proxy, between
 from tests.faults.running import ask, p99_ms, tally, understood
 from tests.fetching_office import MailRoom, file_event, mail_room
+from tests.patience import PATIENCE
 from tests.s3_servers import serving as s3_serving
 from tests.working import Doorbell, Program
 from wamcp.db.logins import create_logins
@@ -26,7 +27,7 @@ from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory
 from wamcp.settings import load
 
 ANSWER_S = 2.0 * PATIENCE
-WELL_S = 30.0 * PATIENCE
+WELL_S = 30.0
 DARK_S = 5.0
 AWAY_S = 0.1
 
@@ -111,7 +112,7 @@ def test_the_database_is_silent(well: Street, tmp_path: Path, record_property: R
             assert meta.answers.keys() == {200, 503} and meta.answers[200] == 200
             assert not delivering.done()
         began = time.monotonic()
-        await asyncio.wait_for(delivering, WELL_S)
+        await asyncio.wait_for(delivering, WELL_S * PATIENCE)
         assert await _until(lambda: understood(well, run) == len(bodies), DRAIN_S), _what_is_left(well)
         assert await _until(lambda: ask(well, "/admin/health").status == 200)
         assert looks[0].status == 503
@@ -122,7 +123,7 @@ def test_the_database_is_silent(well: Street, tmp_path: Path, record_property: R
         well_after, asked = asyncio.run(story(meta))
         found = tally(well, run, ledger.digests())
     slowest = max(meta.seconds[503])
-    assert slowest < ANSWER_S and asked < WELL_S / 3
+    assert slowest < ANSWER_S and asked < WELL_S / 3 * PATIENCE
     assert found == (len(bodies), 0, 0, len(bodies))
     record_property(
         "figure",
@@ -150,7 +151,7 @@ def test_connections_to_the_database_are_reset_and_cut_off(
         await asyncio.sleep(3)
         well.database.cut_after = None
         began = time.monotonic()
-        await asyncio.wait_for(delivering, WELL_S)
+        await asyncio.wait_for(delivering, WELL_S * PATIENCE)
         assert await _until(lambda: understood(well, run) == len(bodies), DRAIN_S), _what_is_left(well)
         return time.monotonic() - began
 
@@ -186,7 +187,7 @@ def test_the_database_is_far_away(well: Street, tmp_path: Path, record_property:
         health = ask(well, "/admin/health")
     finally:
         well.database.delay_s = 0.0
-    assert meta.answers == {200: len(bodies)}
+    assert is_unnoticed(meta, len(bodies)), meta.answers
     assert min(meta.seconds[200]) > AWAY_S
     assert found == (len(bodies), 0, 0, len(bodies))
     assert health.status == 200
@@ -213,8 +214,8 @@ def test_the_broker_is_out_of_reach(fault: Fault, well: Street, tmp_path: Path, 
         assert eventually(lambda: _is_stored(well, file), WELL_S)
         well_after = time.monotonic() - began
         found = tally(well, run, ledger.digests())
-    assert meta.answers == {200: len(bodies)}
-    assert p99_ms(meta.seconds[200]) < 1000
+    assert is_unnoticed(meta, len(bodies)), meta.answers
+    assert p99(meta) < 1.0 * PATIENCE
     assert found == (len(bodies), 0, 0, len(bodies))
     record_property(
         "figure",

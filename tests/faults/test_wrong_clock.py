@@ -13,11 +13,13 @@ import httpx
 import pytest
 
 from tests.api_process import KEY, SECRET, Served, serving
+from tests.e2e.figures import is_unnoticed
 from tests.e2e.house import DRAIN_S, House, eventually
 from tests.e2e.meta import Ledger, Meta, webhook
 from tests.faults.running import p99_ms, tally, understood
 from tests.faults.wrong_clock import wrong_clock
 from tests.fetching_office import MailRoom, file_event, mail_room
+from tests.patience import PATIENCE
 from tests.webhooks import message_event
 from tests.working import Doorbell, Program
 from wamcp.access.tokens import NewToken, create
@@ -108,7 +110,7 @@ def test_webhooks_are_kept_and_understood_once(hours: Hours, tmp_path: Path, rec
         for api, part in zip(hours.apis, (bodies[:250], bodies[150:]), strict=True):
             meta = Meta(api.public, SECRET, ledger)
             asyncio.run(meta.deliver(part))
-            assert meta.answers == {200: len(part)}
+            assert is_unnoticed(meta, len(part)), meta.answers
             seconds += meta.seconds[200]
         assert eventually(lambda: understood(hours, RUN) == len(bodies), DRAIN_S)
         found = tally(hours, RUN, ledger.digests())
@@ -129,8 +131,11 @@ def test_a_lease_keeps_a_worker_away_whose_clock_says_that_it_is_over(hours: Hou
     taken = time.monotonic() - began
     assert room.asked("/_media/") == count, "each file is downloaded once"
     assert hours.value("SELECT max(attempts) FROM media") == 1
-    told = hours.ask(hours.apis[1], "/admin/health").json()["workers"]
-    assert len(told) == 4 and not any(worker["late"] for worker in told)
+
+    def late() -> list[bool]:
+        return [each["late"] for each in hours.ask(hours.apis[1], "/admin/health").json()["workers"]]
+
+    assert eventually(lambda: late() == [False] * 4, DRAIN_S), late()
     record_property("figure", f"leases: {count} files fetched once each, by two workers 6 days apart, in {taken:.1f} s")
 
 
@@ -147,7 +152,7 @@ def test_what_is_sent_goes_once_and_at_once(hours: Hours, record_property: Recor
     lasted = time.monotonic() - began
     calls = [one for one in room.meta.wire() if one["kind"] == "request" and one["path"].endswith("/messages")]
     assert len(calls) == count
-    assert lasted < PROMPT_S
+    assert lasted < PROMPT_S * PATIENCE
     record_property("figure", f"sends: {count} of {count} went once, the last after {lasted:.1f} s")
 
 

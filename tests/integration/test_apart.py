@@ -10,13 +10,14 @@ import psycopg
 import pytest
 
 from tests.e2e.house import eventually
-from tests.mcp_harness import Door, free_port
+from tests.mcp_harness import Door
 from tests.running import processes
 from tests.standby import end, standby_of
 from tests.webhooks import message_event
 from wamcp.access.tokens import NewToken, create
 from wamcp.db.logins import reader_url
 from wamcp.db.migrate import migrate
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import FAST, TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.settings import load
 from wamcp.vocabulary import TokenKind

@@ -10,7 +10,7 @@ import httpx
 
 from tests.api_process import answers
 from tests.e2e.house import eventually
-from tests.mcp_harness import free_port
+from wamcp.embedded.ports import free_port
 
 
 def test_a_public_port_that_is_left_to_the_system_is_public_too(database_url: str, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from tests.api_process import KEY, SECRET, serving
 from tests.e2e.house import eventually
-from tests.mcp_harness import free_port
 from tests.working import Program
 from wamcp import api
+from wamcp.embedded.ports import free_port
 from wamcp.errors import CannotStart
 from wamcp.settings import Settings
 from wamcp.whatsapp.signature import sign
@@ -67,7 +67,7 @@ def test_webhooks_are_taken_while_what_answers_is_opened(settings: Settings, mon
             assert (answer.status_code, answer.json()["error"]) == (503, "starting"), path
             assert answer.headers["retry-after"] == "2"
         go_on.set()
-        for _ in range(400):
+        for _ in range(1200):
             if (await client.get("/healthz")).status_code == 200:
                 break
             await asyncio.sleep(0.05)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile_documents import HOSTILE, good_pdf, packed, pages, pdf, png, shows, stream
+from tests.patience import PATIENCE
 from wamcp.documents import sandbox
 from wamcp.documents.extract import extract
 from wamcp.documents.limits import Allowance, Limits
@@ -44,7 +45,7 @@ def test_it_ends_in_time_and_the_next_one_is_read(name: str, capfd: pytest.Captu
     document = io.BytesIO(make())
     begin = time.monotonic()
     found = extract(document, NO_OCR)
-    assert time.monotonic() - begin < SECONDS
+    assert time.monotonic() - begin < SECONDS * PATIENCE
     assert (found.state in states, found.error in errors) == (True, True), (found.state, found.error)
     assert "quick brown fox" in extract(io.BytesIO(good_pdf()), NO_OCR).pages[0].text
     assert capfd.readouterr() == ("", "")
@@ -134,7 +135,7 @@ def test_slow_pages_are_left_out_when_the_time_is_up_and_that_is_no_error() -> N
     found = extract(io.BytesIO(document), NO_OCR)
     assert (found.state, found.truncated) == ("done", True)
     assert found.pages[0].text == "These words come before the slow pages"
-    assert found.duration_ms < 12_000
+    assert found.duration_ms < 15_000
 
 
 _STUCK = """
@@ -151,11 +152,11 @@ time.sleep(60)
 
 def test_what_was_read_before_a_child_got_stuck_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox, "_START", _STUCK)
-    allowance = Allowance(memory=768 << 20, cpu_seconds=6, wall_seconds=2, file_bytes=1 << 20)
+    allowance = Allowance(memory=768 << 20, cpu_seconds=6, wall_seconds=6, file_bytes=1 << 20)
     found = extract(io.BytesIO(good_pdf()), Limits(engine="none", text=allowance))
     assert (found.state, found.error, found.truncated) == ("timeout", "timeout", True)
     assert [page.text for page in found.pages] == ["read before"]
-    assert found.duration_ms < 6000
+    assert found.duration_ms < 12_000
 
 
 def test_a_slow_page_takes_no_time_from_the_others() -> None:

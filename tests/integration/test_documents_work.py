@@ -13,6 +13,7 @@ from msgspec.structs import replace as changed
 
 from tests.drawing import ENGLISH, as_file, slip
 from tests.hostile_documents import HOSTILE, encrypted, good_pdf, pages
+from tests.patience import PATIENCE
 from tests.reading_office import ReadingRoom, reading_room
 from tests.s3_servers import serving
 from tests.understanding import rows
@@ -176,7 +177,7 @@ def test_whoever_is_told_to_stop_gives_the_document_back(room: ReadingRoom) -> N
     begin = time.monotonic()
     orders = iter([True])  # to begin; and at the first look while it is read, to stop
     work.drain(room.means, lambda: next(orders, False))
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 4 * PATIENCE
     assert room.ends() == [("pending", None)]
     assert rows(room.db, "SELECT lease_until, next_attempt_at <= now(), deaths, cut_off FROM documents") == [
         (None, True, 0, 0)
@@ -194,7 +195,7 @@ def test_whoever_lost_his_lease_stops_and_writes_nothing(room: ReadingRoom, monk
         return time.monotonic() - begin < 1
 
     work.drain(room.means, lambda: take_away() or True)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 5 * PATIENCE
     assert rows(room.db, "SELECT state, lease_until > now() FROM documents") == [("extracting", True)]
 
 

@@ -54,17 +54,18 @@ def head(body: bytes, *more: str, length: int | None = None) -> bytes:
 async def exchange(port: int, *parts: bytes, pause: float = 0.0, answers: int = 1) -> bytes:
     """What comes back for ``parts`` until there are ``answers`` or the server closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for part in parts:
-        writer.write(part)
-        await asyncio.sleep(pause)
     answer = b""
     try:
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(pause)
         async with asyncio.timeout(5):
             while answer.count(b"HTTP/1.1 ") < answers and (chunk := await reader.read(65536)):
                 answer += chunk
     except TimeoutError:
         pass
-    writer.close()
+    finally:
+        writer.close()
     return answer
 
 
@@ -85,11 +86,10 @@ def test_a_signed_webhook_is_in_the_database_when_its_200_arrives(database_url: 
 
 
 def test_a_slow_body_is_waited_for_but_not_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "READ_S", 0.4)
-
     async def story() -> tuple[bytes, bytes]:
         async with serving(database_url) as port:
             slow = await exchange(port, head(BODY), BODY[:9], BODY[9:], pause=0.05)
+            monkeypatch.setattr(door_module, "READ_S", 0.4)
             stuck = await exchange(port, head(BODY), BODY[:9])
             return slow, stuck
 

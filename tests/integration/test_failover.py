@@ -15,13 +15,14 @@ import pytest
 
 from tests.e2e.house import eventually
 from tests.e2e.meta import Ledger, Meta, wamid, webhook
-from tests.mcp_harness import free_port
+from tests.patience import PATIENCE
 from tests.running import processes
 from tests.standby import Standby, cut_power, end, standby_of, wait_for_standby
 from tests.webhooks import message_event
 from wamcp.backup.make import back_up
 from wamcp.db.migrate import migrate
 from wamcp.db.session import open_pool
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory, temporary_postgres
 from wamcp.errors import Overloaded
 from wamcp.ingest.receive import KeepResult, Writer
@@ -237,6 +238,6 @@ def test_a_host_that_says_nothing_is_passed_over(pair: Pair) -> None:
             await writer.stop()
             return time.monotonic() - began
 
-        assert asyncio.run(story()) < 5
+        assert asyncio.run(story()) < 5 * PATIENCE
         with open_pool(url, "test") as pool, pool.connection(timeout=20) as connection:
             assert connection.execute("SELECT count(*) FROM webhook_events").fetchone() == (1,)

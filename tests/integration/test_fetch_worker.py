@@ -9,7 +9,7 @@ import pytest
 
 from tests.fetching_office import PAGE, MailRoom, key_of, mail_room
 from tests.understanding import rows
-from tests.working import Doorbell, Program, eventually
+from tests.working import Doorbell, Program, eventually, holds
 from wamcp.embedded.scratch import temporary_directory
 
 pytestmark = pytest.mark.embedded
@@ -67,7 +67,7 @@ def test_a_worker_that_is_killed_while_downloading_is_replaced(
     first.wait()
     assert rows(room.db, "SELECT state, attempts, lease_until > now() FROM media") == [("pending", 1, True)]
     second = start()
-    assert not eventually(lambda: downloads(room) > 1, 4), "the lease keeps others away"
+    assert holds(lambda: downloads(room) == 1, 4), "the lease keeps others away"
     room.db.execute("UPDATE media SET lease_until = now()")
     assert eventually(lambda: is_stored(room.db), 30), second.said
     assert downloads(room) == 2 and room.store.read(key_of(PAGE), 0, len(PAGE)) == PAGE

@@ -193,9 +193,12 @@ def test_media_go_up_and_come_down(meta: Simulated, graph: Graph) -> None:
 
 
 def test_ids_of_media_expire(meta: Simulated, graph: Graph) -> None:
+    def two() -> list[str]:
+        return [data_of(upload(graph))["id"], meta.put_in(b"%PDF", "application/pdf")["id"]]
+
+    assert all(graph.get(each).is_fine for each in two())
     meta.account(media_seconds=0.2, inbound_media_seconds=0.2)
-    ids = [data_of(upload(graph))["id"], meta.put_in(b"%PDF", "application/pdf")["id"]]
-    assert all(graph.get(each).is_fine for each in ids)
+    ids = two()
     time.sleep(0.3)
     assert [code_of(graph.get(each)) for each in ids] == [100, 100]
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.callback import called_back
+from tests.patience import PATIENCE
 from wamcp.whatsapp.graph import Graph
 
 NUMBER = "700000000000001"
@@ -104,7 +105,7 @@ def test_it_takes_hundreds_of_messages_a_second() -> None:
         began = time.perf_counter()
         asyncio.run(_hammer(url))
         seconds = time.perf_counter() - began
-    assert MESSAGES / seconds > LEAST_PER_SECOND, f"{MESSAGES / seconds:.0f} messages/s"
+    assert MESSAGES / seconds > LEAST_PER_SECOND / PATIENCE, f"{MESSAGES / seconds:.0f} messages/s"
 
 
 async def _hammer(url: str) -> None:

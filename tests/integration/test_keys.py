@@ -105,6 +105,8 @@ def test_a_flood_of_invented_tokens_waits_its_turn_and_a_known_one_does_not(
     valid = tokens.create(archive.connection, NewToken(TokenKind.MCP, "known"))
     new = tokens.create(archive.connection, NewToken(TokenKind.MCP, "new"))
 
+    monkeypatch.setattr(doorkeeper, "TURN_S", 0.06)
+
     async def story() -> tuple[float, float, float]:
         keeper = Doorkeeper(TokenCache(reader, TokenKind.MCP))
         assert await keeper.find(valid, STRANGER) is not None

@@ -15,6 +15,7 @@ import pytest
 
 from tests.understanding import queue, rows, understand
 from tests.webhooks import OFFICE, SHOP, change, contact, event, message_event, status, text
+from tests.working import eventually
 from wamcp.db.content import checksum
 from wamcp.ingest.normalize import run, work_off
 from wamcp.ingest.reprocess import reprocess, verify
@@ -310,6 +311,10 @@ def test_an_event_that_kills_the_normalizer_is_parked_soon(
 
 def test_a_second_normalizer_stands_by_and_takes_over(db: psycopg.Connection, database_url: str) -> None:
     stops = [threading.Event(), threading.Event()]
+    holders = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
     threads = [threading.Thread(target=run, args=(database_url, stop)) for stop in stops]
     for thread in threads:
         thread.start()
@@ -321,12 +326,7 @@ def test_a_second_normalizer_stands_by_and_takes_over(db: psycopg.Connection, da
             while rows(db, "SELECT count(*) FROM messages") != [(number + 1,)]:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            holders = rows(
-                db,
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database ="
-                " (SELECT oid FROM pg_database WHERE datname = current_database())",
-            )
-            assert holders == [(1,)]
+            assert eventually(lambda: rows(db, holders) == [(1,)])
             stop.set()
             if number == 0:
                 threads[0].join(10)

@@ -20,6 +20,7 @@ from wamcp.documents.ocr.pick import read_picture
 from wamcp.documents.ocr.prepare import CannotRead, open_picture
 from wamcp.documents.ocr.turn import turned
 from wamcp.documents.shapes import Page, TextSource
+from wamcp.embedded.process import is_running
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/documents"
 LANGUAGES = "eng+por+spa"
@@ -254,7 +255,7 @@ def test_tesseract_dies_with_its_parent(tmp_path: Path) -> None:
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    wait_for(lambda: not Path(f"/proc/{pid}").exists() or "Z (zombie)" in Path(f"/proc/{pid}/status").read_text())
+    wait_for(lambda: not is_running(int(pid)))
 
 
 def test_tesseract_has_a_time_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

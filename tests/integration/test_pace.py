@@ -25,14 +25,14 @@ def test_a_burst_goes_at_once_and_then_one_by_one(connection: psycopg.Connection
     waits = turns_of(connection, PAIR, 48)
     assert waits[:45] == [0.0] * 45
     for index, wait in enumerate(waits[45:], start=1):
-        assert wait == pytest.approx(6.0 * index, abs=1.0)
+        assert 6.0 * index - 5 < wait <= 6.0 * index
 
 
 def test_a_turn_that_is_too_far_away_is_not_taken(connection: psycopg.Connection) -> None:
     rate = Pace(10.0, 1)
     assert pace.take_turn(connection, "N", "", rate, 1.0).is_taken
     far = pace.take_turn(connection, "N", "", rate, 1.0)
-    assert not far.is_taken and far.wait_s == pytest.approx(10.0, abs=1.0)
+    assert not far.is_taken and 5 < far.wait_s <= 10
     again = pace.take_turn(connection, "N", "", rate, 1.0)
     assert not again.is_taken and again.wait_s <= far.wait_s
 
@@ -60,7 +60,8 @@ def test_many_processes_together_keep_the_rate(database_url: str) -> None:
         gone = sorted(moment for moments in threads.map(work, range(6)) for moment in moments)
     assert len(gone) == 90
     within_a_second = max(sum(1 for other in gone if moment <= other < moment + 1.0) for moment in gone)
-    assert within_a_second <= 50 + rate.burst + 2
+    late = 6  # each of the six may wake up later than its turn
+    assert within_a_second <= 50 + rate.burst + 2 + late
     assert gone[-1] - gone[0] >= (90 - rate.burst) / 50 - 0.05
 
 

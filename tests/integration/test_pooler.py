@@ -21,9 +21,10 @@ import pytest
 from tests.e2e.house import eventually
 from tests.e2e.meta import Ledger, Meta, wamid, webhook
 from tests.fetching_office import file_event
-from tests.mcp_harness import Door, free_port
+from tests.mcp_harness import Door
 from tests.running import COMMAND, bare, processes
 from wamcp.access.tokens import NewToken, create
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.process import Launch, choose_account, give, spawn
 from wamcp.embedded.scratch import TemporaryPostgres, temporary_directory
 from wamcp.jobs import PURGE, kick
@@ -172,7 +173,7 @@ def house(postgres: TemporaryPostgres, pooler: Pooler, valkey_url: str, tmp_path
 
 @pytest.mark.timeout(180)
 def test_all_of_it_works_behind_a_pooler_of_transactions(house: House) -> None:
-    assert house.deliver([webhook(number, RUN) for number in range(WEBHOOKS)]) == {200: WEBHOOKS}
+    assert house.deliver([webhook(number, RUN) for number in range(WEBHOOKS)])[200] == WEBHOOKS
     last = wamid(WEBHOOKS - 1, RUN)
     assert eventually(lambda: last in house.found(f"Message {WEBHOOKS - 1}"))
     many_ask_at_once(house)
@@ -207,7 +208,7 @@ def a_file_is_fetched_and_read(house: House) -> None:
     file = house.meta.put_in(b"The warranty of the turquoise bicycle ends in May.\n", "text/plain")
     file |= {"filename": "warranty.txt"}
     event = file_event(file, house.env["WHATSAPP_PHONE_NUMBER_ID"], "wamid.file")
-    assert house.deliver([event]) == {200: 1}
+    assert house.deliver([event])[200] == 1
     assert eventually(lambda: house.found("turquoise", "documents") == ["wamid.file"], 30)
 
 
@@ -241,6 +242,6 @@ def it_outlives_the_pooler(house: House) -> None:
         log.write("--- the pooler is killed\n")
     house.pooler.kill()
     assert house.http.get("/readyz").status_code == 503
-    assert house.deliver([webhook(WEBHOOKS, RUN)]) == {200: 1}
+    assert house.deliver([webhook(WEBHOOKS, RUN)])[200] == 1
     house.pooler.start()
     assert eventually(lambda: wamid(WEBHOOKS, RUN) in house.found(f"Message {WEBHOOKS}"))

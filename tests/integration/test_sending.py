@@ -113,7 +113,7 @@ def test_every_failure_ends_in_time_in_the_right_state_with_the_right_words(
     here.meta.script([{"when": {"path": "/messages"}, "times": 1, "do": do}])
     began = time.monotonic()
     told = here.send()
-    assert time.monotonic() - began < DEADLINE_S + 1.0
+    assert time.monotonic() - began < DEADLINE_S + 4.0
     assert told.state == state and told.error is not None
     assert words in told.error.meaning and told.error.advice
     assert len(here.accepted()) == taken

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.mcp_harness import free_port
 from tests.running import COMMAND, bare, processes, reading, with_logins
 from wamcp.doctor import env_file
 from wamcp.doctor.account import MESSAGE_FIELDS
+from wamcp.embedded.ports import free_port
 from wamcp.errors import Misconfigured
 from wamcp.settings import load
 from wamcp.simulator.graph.account import Config

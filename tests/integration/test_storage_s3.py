@@ -106,6 +106,7 @@ def test_a_server_that_comes_back_has_what_it_took(server: Server) -> None:
 def test_a_server_that_hangs_is_not_waited_for(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     store = store_of(server.environ())
     key = store.put([b"kept"], cap=CAP).key
+    patient = store._client
     monkeypatch.setattr(store, "_client", driver.client_of(store.bucket, read_s=0.3, retries=1))
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
@@ -116,6 +117,7 @@ def test_a_server_that_hangs_is_not_waited_for(server: Server, monkeypatch: pyte
         assert time.monotonic() - began < 8
     finally:
         os.kill(server.process.pid, signal.SIGCONT)
+    monkeypatch.setattr(store, "_client", patient)
     assert store.read(key, 0, 4) == b"kept"
 
 

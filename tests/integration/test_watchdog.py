@@ -96,7 +96,7 @@ def test_a_worker_that_is_busy_with_one_long_download_is_left_alone(
         assert line.freeze() > 0
         room.arrive(room.put_in(b"waits"))
         time.sleep(8)
-        assert "watchdog" not in worker.said and beats(room.db, "celery")
+        assert "watchdog" not in worker.said and eventually(lambda: beats(room.db, "celery"), 5)
         assert rows(room.db, "SELECT worked_at IS NOT NULL FROM heartbeats") == [(True,)]
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.mcp_harness import free_port
+from tests.patience import PATIENCE
 from tests.working import OURS, WITHOUT_SWEEP, Doorbell, Program, eventually, people_of
 from wamcp.db import sends
 from wamcp.db.sends import NewSend
+from wamcp.embedded.ports import free_port
 from wamcp.embedded.process import is_running
 from wamcp.embedded.scratch import temporary_directory
 from wamcp.jobs import ECHO, SEND, kick
@@ -139,7 +140,7 @@ def test_a_ring_is_heard_at_once(
         kick(bell.url(), SEND)
         assert eventually(lambda name=name: arrived(meta, name), 5)
         took.append(time.monotonic() - began)
-    assert min(took) < 0.25
+    assert min(took) < 0.25 * PATIENCE
 
 
 def test_both_parts_run_one_that_dies_is_replaced_and_sigterm_ends_all(
@@ -157,7 +158,7 @@ def test_both_parts_run_one_that_dies_is_replaced_and_sigterm_ends_all(
     assert len(everybody) >= 2
     began = time.monotonic()
     worker.signal(signal.SIGTERM)
-    assert worker.wait() == 0 and time.monotonic() - began < 8
+    assert worker.wait() == 0 and time.monotonic() - began < 8 * PATIENCE
     assert not any(map(is_running, everybody))
 
 
@@ -181,10 +182,11 @@ def test_celery_ends_within_seconds_also_while_the_broker_is_gone(
     worker.signal(signal_number)
     try:
         worker.wait()
+        took = time.monotonic() - began
     finally:
         if signal_number == signal.SIGTERM:
             bell.start()
-    assert time.monotonic() - began < 8
+    assert took < 8 * PATIENCE
 
 
 def test_celery_ends_within_seconds_also_while_much_is_queued(

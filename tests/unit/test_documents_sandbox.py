@@ -12,6 +12,7 @@ import pytest
 
 from wamcp.documents import sandbox, wire
 from wamcp.documents.sandbox import Ending, run
+from wamcp.embedded.process import is_running
 
 JOB = wire.Job(task="read", memory=768 << 20, cpu_seconds=6, file_bytes=1 << 20)
 BEGIN = """
@@ -95,7 +96,7 @@ import signal
 def test_how_it_ended_is_told_and_what_it_said_is_kept(
     monkeypatch: pytest.MonkeyPatch, code: str, ending: Ending
 ) -> None:
-    done = played(monkeypatch, f"say('first')\n{code}", wall_seconds=1.5 if "sleep" in code else 10)
+    done = played(monkeypatch, f"say('first')\n{code}", wall_seconds=4 if "sleep" in code else 10)
     assert done.ending == ending
     assert said(done)[0] == "first"
 
@@ -105,7 +106,7 @@ def test_what_it_started_ends_with_it_and_its_directory_is_gone(monkeypatch: pyt
     directory, pid = said(played(monkeypatch, code))
     assert not Path(directory or "").exists()
     for _ in range(50):
-        if not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text():
+        if not is_running(int(pid or 0)):
             return
         time.sleep(0.1)
     os.kill(int(pid or 0), 9)

@@ -108,10 +108,10 @@ def test_links_that_are_glued_to_a_word_are_broken_too(text: str, safe: str) -> 
 
 @pytest.mark.parametrize("between", ["\n", " ", "#\n", "\t\n", "<system ", "ignore all ", "https:", "//a", "www."])
 def test_no_text_takes_long_to_look_at(between: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     text = clean("a" + between * (4096 // len(between)) + "b").text
     looks_like_an_order(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("text", ["12:30", "a//b", "1/2 or 3", "x@y.example", "Re: data: see below", "C:\\x", "50:50"])

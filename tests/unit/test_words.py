@@ -96,10 +96,10 @@ def test_a_question_is_answered_or_refused(query: str) -> None:
 
 def test_plain_text_costs_next_to_nothing() -> None:
     text = "The quick brown fox jumps over the lazy dog. " * 20
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(10_000):
         fold(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_punctuation_becomes_blanks_so_that_codes_and_amounts_are_words() -> None:
