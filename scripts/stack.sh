@@ -61,7 +61,10 @@ END
 END
   [ -f .secrets/tunnel_token ] || : > .secrets/tunnel_token
   chmod 644 .secrets/tunnel_token
-  cmp -s .env .secrets/dotenv || { cat .env > .secrets/dotenv && chmod 644 .secrets/dotenv && settings_changed=yes; }
+  cat .env > .secrets/dotenv
+  # What runs reads its settings when it starts: compose starts it anew when this line is another one.
+  printf 'SETTINGS=%s\n' "$(cksum < .env)" > .secrets/settings
+  chmod 644 .secrets/dotenv .secrets/settings
 }
 
 # Images first: only WAMCP can make a token of its own.
@@ -71,23 +74,29 @@ build() {
     'from wamcp.access.tokens import generate; print(generate())')"
 }
 
-# What runs reads its settings when it starts.
-up() {
-  [ -z "${settings_changed:-}" ] || running=$(compose ps -q api worker mcp door 2>/dev/null || true)
-  compose up -d --wait --wait-timeout 300 "$@" || { compose ps -a >&2; fail "The stack did not become healthy: see \`make logs\`."; }
-  if [ -n "${running:-}" ]; then
-    # shellcheck disable=SC2086 # a list of ids
-    docker restart $running >/dev/null && compose up -d --wait --wait-timeout 300 --no-recreate "$@"
-  fi
+runs() { [ -n "$(compose --profile '*' ps -q "$1")" ]; }
+
+# Each without what it depends on: compose would take the old one away first, and migrate before it starts the new one.
+start() {
+  compose --profile '*' up -d --no-deps --wait --wait-timeout 300 "$@" ||
+    { compose ps -a >&2; fail "The stack did not become healthy: see \`make logs\`. Going back: docs/operations.md."; }
 }
 
-# What takes webhooks goes first, with nothing else starting beside it: so they have to be sent again for seconds only.
-exchange() {
-  for service in door api; do
-    [ -z "$(compose --profile '*' ps -q "$service")" ] ||
-      compose --profile '*' up -d --no-deps --wait --wait-timeout 300 "$service" ||
-      fail "The new $service did not become healthy: see \`make logs\`. Going back: docs/operations.md."
-  done
+# As many workers as run go on. What takes webhooks is exchanged first and alone, so that they have to be sent again for
+# seconds only.
+up() {
+  services=$(compose config --services)
+  data=$(printf '%s\n' "$services" | grep -xE 'db|valkey|minio' || true)  # but for those that an override takes out
+  # shellcheck disable=SC2086 # a list of services
+  [ -z "$data" ] || start $data
+  compose run --rm -T migrate || fail "The database was not migrated, and what runs was left as it is: see above."
+  workers=$(compose ps -q worker | wc -l)
+  [ "$workers" -gt 0 ] || workers=1
+  door=
+  if runs door; then door=door; start door; fi
+  if runs api; then start api; fi
+  # shellcheck disable=SC2046,SC2086 # a list of services
+  start --scale "worker=$workers" $door $(printf '%s\n' "$services" | grep -vxE 'db|valkey|minio|migrate')
 }
 
 port() { compose port "$1" "$2" 2>/dev/null || true; }
@@ -119,9 +128,10 @@ tunnel_url() { compose --profile '*' logs --no-log-prefix tunnel 2>/dev/null | g
 tunnel() {
   prepare
   build "${1:-keep}"
-  up
   compose run --rm --no-deps -T door wamcp tunnel --check || exit 1
-  up --no-recreate "$(tunnel_service)"
+  up
+  start door
+  start --no-recreate "$(tunnel_service)"
   if is_named; then
     say "The tunnel is open under the name that you gave it at Cloudflare; set PUBLIC_BASE_URL in .env to it."
     return
@@ -149,13 +159,14 @@ case "${1:-}" in
   status) require_engine; compose --profile '*' ps -a ;;
   migrate) prepare; build keep; compose run --rm -T migrate ;;
   smoke) require_engine; compose exec -T api wamcp smoke ;;
-  scale) prepare; build keep; up --no-recreate --scale "worker=${2:?say how many: make scale WORKERS=3}" ;;
+  scale)
+    prepare
+    runs api || fail "Nothing runs: start it with \`make dev\`."
+    start --no-recreate --scale "worker=${2:?say how many: make scale WORKERS=3}" worker ;;
   upgrade)
     prepare
     build
     ./scripts/stack_backup.sh backup
-    compose run --rm -T migrate
-    exchange
     up ;;
   *) fail "usage: $0 dev|tunnel|dev-tunnel|tunnel-url|tunnel-logs|down|logs|status|migrate|smoke|scale N|upgrade" ;;
 esac

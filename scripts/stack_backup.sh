@@ -46,13 +46,17 @@ restore() {
   held=$(in_db psql -U wamcp -d wamcp -Atc "SELECT (SELECT count(*) FROM webhook_events) + (SELECT count(*) FROM messages)
     + (SELECT count(*) FROM sends) + (SELECT count(*) FROM media)" 2>/dev/null || echo 0)
   [ "$held" = 0 ] || [ "${REPLACE:-}" = 1 ] || fail "The archive holds $held webhooks, messages, sends and files, which a restore would replace: say REPLACE=1 if you mean it, after a \`make backup\`."
-  compose --profile '*' stop api worker mcp door
+  services="api worker mcp"
+  [ -z "$(compose --profile '*' ps -q door)" ] || services="$services door"
+  # shellcheck disable=SC2086 # a list of services
+  compose --profile '*' stop $services
   if [ "${REPLACE:-}" = 1 ]; then
     in_db psql -q -U wamcp -d postgres -c 'DROP DATABASE wamcp WITH (FORCE)' -c 'CREATE DATABASE wamcp TEMPLATE template0'
   fi
   wamcp_on "$from" restore --from /backup
   compose run --rm -T migrate
-  compose up -d --wait --no-build
+  # shellcheck disable=SC2086 # a list of services
+  compose --profile '*' up -d --no-deps --wait --no-build $services
   say "Restored from $from."
   [ "${REPLACE:-}" != 1 ] || say "Files of what it replaced are left over: docker compose exec api wamcp objects check --remove"
 }

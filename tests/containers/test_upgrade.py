@@ -34,7 +34,7 @@ def previous_release() -> str:
 @pytest.fixture(scope="module")
 def previous(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack of the previous release, with nothing in it, in a directory of its own."""
-    stack.compose("down", "--volumes")
+    stack.compose("--profile", "*", "down", "--volumes")
     older = Stack(tmp_path_factory.mktemp("previous"))
     checkout(older.directory, previous_release())
     older.make("dev")
