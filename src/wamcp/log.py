@@ -25,6 +25,26 @@ MAX_KINDS = 1000
 """So many kinds of one flood are told apart, the rest are others."""
 
 
+class _OnceAMinute(logging.Filter):
+    """Each sentence of an error once a minute, whatever stands in it: Celery says it waits seven times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, sentence = time.monotonic(), str(record.msg)
+        if record.levelno < logging.ERROR:
+            return True
+        is_due = now - self._said_at.get(sentence, -math.inf) >= FLOOD_SECONDS
+        if is_due:
+            self._said_at[sentence] = now
+        return is_due
+
+
+_once_a_minute = _OnceAMinute()
+
+
 class _Stderr:
     """Whatever standard error is at the moment: it may have been replaced since the configuration."""
 
@@ -80,6 +100,7 @@ def configure(level: str = "info", *, json: bool | None = None) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "httpx", "mcp", "fastmcp", "alembic", "celery.app.trace"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_once_a_minute)
 
 
 def listen(listener: Callable[[Mapping[str, Any], Any], None]) -> None:
@@ -104,7 +125,7 @@ def _name_stranger(_logger: object, _name: str, event: MutableMapping[str, Any])
     if record is not None:
         event["logger_name"] = record.name
         if record.exc_info and record.name.startswith("celery."):
-            event["event"] = "task_failed"
+            event["event"] = "task_failed" if record.name == "celery.app.trace" else "celery_failed"
     return event
 
 

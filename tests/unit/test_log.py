@@ -70,6 +70,29 @@ def test_a_flood_is_told_at_once_and_then_once_a_minute(monkeypatch: pytest.Monk
     ]
 
 
+def test_what_celery_says_again_and_again_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", now)
+    monkeypatch.setattr(log, "_once_a_minute", log._OnceAMinute())
+    celery = logging.getLogger("celery.worker.consumer.consumer")
+    before = list(celery.filters)
+    try:
+        log.configure("info", json=True)
+        for number in range(5):
+            celery.error("Cannot connect to %s: %s", "the broker", f"refused {number}")
+            celery.critical("Frequent restarts detected: %r", "six")
+            celery.warning("lost %s", number)
+        monkeypatch.setattr(log, "FLOOD_SECONDS", 0.0)
+        celery.error("Cannot connect to %s: %s", "the broker", "refused again")
+    finally:
+        monkeypatch.undo()
+        celery.filters[:] = before
+        log.configure("info")
+    said = [json.loads(line)["event"] for line in now.getvalue().splitlines()]
+    assert said[:3] == ["Cannot connect to the broker: refused 0", "Frequent restarts detected: 'six'", "lost 0"]
+    assert said[3:] == [*(f"lost {number}" for number in range(1, 5)), "Cannot connect to the broker: refused again"]
+
+
 def test_kinds_without_end_become_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "MAX_KINDS", 3)
     told: list[object] = []
