@@ -115,6 +115,11 @@ class Doorbell:
         with redis.Redis.from_url(self.url(index)) as client:
             return client.llen("wamcp") == 0
 
+    def refuse(self, *, refuses: bool = True) -> None:
+        """Refuses to write, as one does whose disk is full, until it is told not to."""
+        with redis.Redis.from_url(self.url()) as client:
+            client.config_set("min-replicas-to-write", int(refuses))
+
     def empty(self) -> None:
         """Loses everything in it, as FLUSHALL does."""
         with redis.Redis.from_url(self.url()) as client:

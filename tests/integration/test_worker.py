@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.patience import PATIENCE
-from tests.working import OURS, WITHOUT_SWEEP, Doorbell, Program, eventually, people_of
+from tests.working import OURS, WITHOUT_SWEEP, Doorbell, Program, eventually, holds, people_of
 from wamcp.db import sends
 from wamcp.db.sends import NewSend
 from wamcp.embedded.ports import free_port
@@ -168,6 +168,22 @@ def test_nothing_is_left_of_a_worker_that_is_killed(start: Callable[..., Program
     assert len(parts(worker)) == 2
     worker.kill()
     assert eventually(lambda: not any(map(is_running, everybody)), 5)
+
+
+def test_a_broker_that_refuses_to_write_ends_nobody(
+    db: psycopg.Connection, start: Callable[..., Program], bell: Doorbell, meta: Simulated
+) -> None:
+    worker = ready(start, bell, *CELERY)
+    bell.refuse()
+    try:
+        assert eventually(lambda: "Connection to broker lost" in worker.said), worker.said
+        unheard = queue(db, "unheard of")
+        assert holds(lambda: is_running(worker.pid), 3), worker.said
+        assert not arrived(meta, unheard)
+    finally:
+        bell.refuse(refuses=False)
+    assert eventually(lambda: arrived(meta, unheard)), worker.said
+    assert is_running(worker.pid) and worker.said.count("Cannot connect") < 3
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
