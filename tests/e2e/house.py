@@ -48,10 +48,9 @@ class House:
         return self.runtime["pids"].get(name)
 
     def kill(self, name: str) -> float:
-        """Ends a process without a warning; returns when (monotonic)."""
-        pid = self.pid(name)
-        assert pid is not None, f"{name} is about to be started"
-        os.kill(pid, signal.SIGKILL)
+        """Ends a process, once it is there, without a warning; returns when (monotonic)."""
+        assert eventually(lambda: self.pid(name) is not None), f"{name} is not started"
+        os.kill(int(self.runtime["pids"][name]), signal.SIGKILL)
         return time.monotonic()
 
     def is_well(self) -> bool:
