@@ -47,6 +47,8 @@ restore() {
     + (SELECT count(*) FROM sends) + (SELECT count(*) FROM media)" 2>/dev/null || echo 0)
   [ "$held" = 0 ] || [ "${REPLACE:-}" = 1 ] || fail "The archive holds $held webhooks, messages, sends and files, which a restore would replace: say REPLACE=1 if you mean it, after a \`make backup\`."
   services="api worker mcp"
+  workers=$(compose ps -q worker | wc -l)
+  [ "$workers" -gt 0 ] || workers=1
   [ -z "$(compose --profile '*' ps -q door)" ] || services="$services door"
   # shellcheck disable=SC2086 # a list of services
   compose --profile '*' stop $services
@@ -56,7 +58,7 @@ restore() {
   wamcp_on "$from" restore --from /backup
   compose run --rm -T migrate
   # shellcheck disable=SC2086 # a list of services
-  compose --profile '*' up -d --no-deps --wait --no-build $services
+  compose --profile '*' up -d --no-deps --wait --no-build --scale "worker=$workers" $services
   say "Restored from $from."
   [ "${REPLACE:-}" != 1 ] || say "Files of what it replaced are left over: docker compose exec api wamcp objects check --remove"
 }

@@ -321,10 +321,12 @@ def test_new_settings_reach_what_the_tunnel_leads_to(stack: Stack) -> None:
     assert stack.container("tunnel")["Id"] == tunnel, "another tunnel has another address"
 
 
-def test_what_the_tunnel_leads_to_is_there_again_after_a_restore(stack: Stack) -> None:
+def test_after_a_restore_the_tunnel_leads_somewhere_and_as_many_work(stack: Stack) -> None:
     stack.make("backup", "TO=backups/three")
+    stack.make("scale", "WORKERS=2")
     stack.make("restore", "FROM=backups/three", "REPLACE=1")
     assert stack.health("door") == "healthy"
+    assert stack.container("worker", 2)["State"]["Health"]["Status"] == "healthy", "as many go on"
     assert stack.inside("tunnel", "python3", "-c", THROUGH, "/healthz").split() == ["200"]
 
 

@@ -119,6 +119,26 @@ def test_what_a_dead_child_started_is_ended(family: Family, tmp_path: Path) -> N
     tend_until(family, lambda: not is_running(grandchild))
 
 
+_INTERRUPTED_IN_A_HOOK = """
+import os, signal, time
+from wamcp.embedded.children import Signals
+with Signals() as signals:
+    os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    try:
+        if os.fork() == 0:
+            os._exit(0)
+        time.sleep(20)
+        print("lost")
+    except KeyboardInterrupt:
+        print("interrupted", signals.received)
+"""
+
+
+def test_a_signal_in_a_hook_of_python_s_interrupts_all_the_same() -> None:
+    done = subprocess.run([sys.executable, "-c", _INTERRUPTED_IN_A_HOOK], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted True\n", "")
+
+
 def test_a_zombie_does_not_run() -> None:
     process = subprocess.Popen(["true"])
     for _ in range(200):

@@ -94,8 +94,10 @@ def up(directory: Path) -> Iterator[Callable[..., Up]]:
 
     yield start
     for one in started:
-        one.end()
-        one.errors.close()
+        try:
+            one.end()
+        finally:
+            one.errors.close()
 
 
 @pytest.fixture(scope="module")

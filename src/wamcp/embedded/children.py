@@ -20,6 +20,7 @@ _PASSING_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 _TELL_AGAIN_SECONDS = 1.0
 _LOOK_SECONDS, _STUCK_SECONDS = 2.0, 6.0
+_COME_AGAIN_SECONDS = 0.05
 
 _log = log.get(__name__)
 
@@ -196,6 +197,7 @@ class Signals:
     def __init__(self) -> None:
         self.interrupts = True
         self.received = False
+        self._unraisable = sys.unraisablehook
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._reading, False)
         os.set_blocking(self._writing, False)
@@ -206,10 +208,13 @@ class Signals:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
                 signal.signal(number, self._handle)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.signal(signal.SIGALRM, self._handle)
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._come_again
         return self
 
     def __exit__(self, *_: object) -> None:
         self.interrupts = False
+        sys.unraisablehook = self._unraisable
 
     def wait(self, seconds: float | None) -> None:
         """Until a signal comes, a child dies, or ``seconds`` have passed."""
@@ -224,6 +229,14 @@ class Signals:
         if self.interrupts:
             self.interrupts = False
             raise KeyboardInterrupt
+
+    def _come_again(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Interrupts again where Python passed no exception on, as in its hooks after a fork."""
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self.interrupts = True
+            signal.setitimer(signal.ITIMER_REAL, _COME_AGAIN_SECONDS)
+        else:
+            self._unraisable(unraisable)
 
 
 def _start_guard() -> subprocess.Popen[bytes]:
