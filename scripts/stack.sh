@@ -92,11 +92,11 @@ up() {
   compose run --rm -T migrate || fail "The database was not migrated, and what runs was left as it is: see above."
   workers=$(compose ps -q worker | wc -l)
   [ "$workers" -gt 0 ] || workers=1
-  door=
-  if runs door; then door=door; start door; fi
-  if runs api; then start api; fi
-  # shellcheck disable=SC2046,SC2086 # a list of services
-  start --scale "worker=$workers" $door $(printf '%s\n' "$services" | grep -vxE 'db|valkey|minio|migrate')
+  for service in door api; do
+    if runs "$service"; then start "$service"; fi
+  done
+  # shellcheck disable=SC2046 # a list of services
+  start --scale "worker=$workers" $(printf '%s\n' "$services" | grep -vxE 'db|valkey|minio|migrate')
 }
 
 port() { compose port "$1" "$2" 2>/dev/null || true; }

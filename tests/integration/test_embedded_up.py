@@ -19,7 +19,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.patience import PATIENCE
+from tests.working import eventually
 from wamcp.embedded import state
 from wamcp.embedded.process import is_running
 from wamcp.embedded.scratch import temporary_directory
@@ -112,15 +112,6 @@ def shared() -> Iterator[Up]:
 
 def pids(runtime: dict[str, Any]) -> list[int]:
     return [pid for pid in runtime["pids"].values() if pid is not None]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds * PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def processes_of(directory: Path) -> list[str]:

@@ -131,7 +131,7 @@ def test_nobody_waits_long_while_the_schema_changes(
         f"{len(traffic.seconds):,} statements of the previous release: {len(traffic.failures)} failed, the longest wait"
         f" {max(traffic.seconds):.2f} s; {after} of them on the new schema",
     )
-    assert took > 2.5  # it had to wait for the slow one
+    assert took > 2.5 * PATIENCE  # it had to wait for the slow one
     assert traffic.failures == []
     assert max(traffic.seconds) < LONGEST_S
     assert len(traffic.seconds) > 200
